@@ -1,0 +1,167 @@
+"""Revocation of many at once, set-based: a constant number of statements, whatever their number.
+
+The entries are written to the log first, under a batch id; all that follows goes by the batch.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.contrib.auth import get_user_model
+from django.db import connections
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.utils import timezone
+
+from . import log
+from .database import atomically, insert_select, lock_rows, update_from
+from .log import Cause
+from .models import (
+    EFFECT_SESSION,
+    SCOPE_SESSION,
+    SCOPE_USER,
+    DeviceSession,
+    Revocation,
+    UserTokenState,
+)
+
+_LOCK_PAGE: Final = 10_000
+
+
+def revoke_users(using: str, users: QuerySet[Any], cause: Cause, effect: str) -> int:
+    """End everything of a queryset of users as one batch, set-based; how many they were.
+
+    The queryset is evaluated once, into the log; all that follows goes by the batch.
+    """
+    batch, now = uuid4(), log.now_ms()
+    model = get_user_model()
+    with atomically(using):
+        count = log.append_each(
+            using,
+            cause,
+            model._base_manager.using(using).filter(pk__in=_as_subquery(users, using)),
+            scope=SCOPE_USER,
+            effect=effect,
+            version=now,
+            batch=batch,
+        )
+        if not count:
+            return 0
+        entries = (
+            Revocation.objects.using(using)
+            .filter(batch=batch)
+            .annotate(key=log.key_of_subject(using, model._meta.pk))
+        )
+        _create_missing_states(using, entries)
+        keys = entries.order_by().values("key")
+        states = UserTokenState.objects.using(using).filter(user_id__in=keys).order_by("user_id")
+        # Locked in the order of their keys before any is changed: two bulk calls that overlap
+        # would lock each other's rows crosswise otherwise.
+        deque(lock_rows(states).values_list("pk", flat=True).iterator(_LOCK_PAGE), maxlen=0)
+        key = log.key_of_subject(using, model._meta.pk, OuterRef("subject"))
+        current = UserTokenState.objects.filter(user_id=key).values("version")
+        Revocation.objects.using(using).filter(batch=batch).alias(current=Subquery(current)).filter(
+            version__lte=F("current")
+        ).update(version=Subquery(current) + 1)
+        columns = ["session_floor", "version"] if effect == EFFECT_SESSION else ["version"]
+        update_from(
+            using,
+            UserTokenState,
+            "user",
+            entries.annotate(new_version=F("version")).order_by(),
+            dict.fromkeys(columns, "new_version"),
+        )
+        if effect == EFFECT_SESSION:
+            _mark_ended(using, "user", entries, cause)
+        log.announce(
+            using,
+            cause,
+            scope=SCOPE_USER,
+            subject="",
+            effect=effect,
+            batch=batch,
+            count=count,
+        )
+    return count
+
+
+def revoke_sessions(using: str, sessions: QuerySet[DeviceSession], cause: Cause) -> int:
+    """End the sessions of a queryset as one batch; how many had not ended before."""
+    with atomically(using):
+        batch = uuid4()
+        count = end_sessions(using, sessions, cause, batch)
+        if count:
+            log.announce(
+                using,
+                cause,
+                scope=SCOPE_SESSION,
+                subject="",
+                effect=EFFECT_SESSION,
+                batch=batch,
+                count=count,
+            )
+    return count
+
+
+def end_sessions(using: str, sessions: QuerySet[DeviceSession], cause: Cause, batch: UUID) -> int:
+    """Log and end the live ones of ``sessions``, in two statements."""
+    live = DeviceSession.objects.using(using).filter(
+        pk__in=_as_subquery(sessions, using), ended_at__isnull=True
+    )
+    count = log.append_each(
+        using,
+        cause,
+        live,
+        scope=SCOPE_SESSION,
+        effect=EFFECT_SESSION,
+        version=None,
+        batch=batch,
+    )
+    if count:
+        entries = (
+            Revocation.objects.using(using)
+            .filter(batch=batch, scope=SCOPE_SESSION)
+            .annotate(key=log.key_of_subject(using, DeviceSession._meta.pk))
+        )
+        _mark_ended(using, "id", entries, cause)
+    return count
+
+
+def _create_missing_states(using: str, entries: QuerySet[Revocation]) -> None:
+    known = Exists(UserTokenState.objects.filter(user_id=OuterRef("key")))
+    newest = log.newest_version_of_subject()
+    insert_select(
+        using,
+        UserTokenState,
+        entries.filter(~known).order_by(),
+        {
+            "user": F("key"),
+            "version": newest,
+            "session_floor": newest,
+            "password_fingerprint": "",
+            "account_fingerprint": "",
+        },
+        missing_only=True,
+    )
+
+
+def _mark_ended(using: str, key: str, entries: QuerySet[Revocation], cause: Cause) -> None:
+    update_from(
+        using,
+        DeviceSession,
+        key,
+        entries.annotate(
+            ended=Value(timezone.now(), output_field=DeviceSession._meta.get_field("ended_at")),
+            why=Value(cause.reason),
+        ).order_by(),
+        {"ended_at": "ended", "end_reason": "why"},
+        where="ended_at IS NULL",
+    )
+
+
+def _as_subquery(queryset: QuerySet[Any], using: str) -> Any:
+    """The primary keys of ``queryset``, inside the statement that asks for them if possible."""
+    keys = queryset.using(using).values("pk")
+    nestable = connections[using].features.allow_sliced_subqueries_with_in
+    return keys if nestable or not queryset.query.is_sliced else [row["pk"] for row in keys]

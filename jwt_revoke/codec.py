@@ -1,0 +1,185 @@
+"""Tokens to and from text: access tokens (RFC 9068, by PyJWT) and refresh tokens (ours).
+
+Whatever is refused here is refused before the database is asked. An access token is known by its
+``jti`` and never by its text; even so a second spelling of the same token (padding, spare bits)
+is refused, so that nobody downstream can be fooled by one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import re
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import jwt
+from django.core.exceptions import ImproperlyConfigured
+from jwt.exceptions import PyJWTError
+
+from .claims import Claims
+from .conf import conf
+from .exceptions import TokenExpired, TokenInvalid
+from .keys import KeyRing, RefreshKeyRing
+
+MAX_ACCESS_LENGTH: Final = 8192
+TYPE: Final = "at+jwt"
+_HEADER: Final = frozenset({"alg", "kid", "typ"})
+_ACCESS_SHAPE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}", re.ASCII)
+
+_REFRESH_FORMAT: Final = 1
+_REFRESH_HEAD: Final = struct.Struct(">B4s16sI")
+_REFRESH_LENGTH: Final = 76
+"""57 bytes in base64url: a multiple of three, so there is no padding and no spare bit."""
+_REFRESH_SHAPE: Final = re.compile(rf"[A-Za-z0-9_-]{{{_REFRESH_LENGTH}}}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshClaims:
+    """What an authentic refresh token says: its session and its place in the succession."""
+
+    session_id: UUID
+    counter: int
+
+
+class _StrictJWT(jwt.PyJWT):
+    """PyJWT, reading JSON without the second of two equal names winning silently."""
+
+    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
+        return _json_object(decoded["payload"])
+
+
+# exp: judged below, capped by today's ACCESS_TOKEN_LIFETIME. iat: only ever shortens a life
+# here, and refusing one from the future would refuse fresh tokens of a clock half a second ahead.
+_VERIFIER: Final = _StrictJWT(
+    {
+        "enforce_minimum_key_length": True,
+        "verify_exp": False,
+        "verify_iat": False,
+        "strict_aud": True,
+    }
+)
+
+
+def encode_access(payload: Mapping[str, Any], ring: KeyRing) -> str:
+    """The signed access token for ``payload``."""
+    key = ring.signing
+    token = _VERIFIER.encode(
+        dict(payload), key.signs, key.algorithm, headers={"typ": TYPE, "kid": key.kid}
+    )
+    if len(token) > MAX_ACCESS_LENGTH:
+        raise ImproperlyConfigured(
+            f"The access token has {len(token)} characters and may have {MAX_ACCESS_LENGTH}: "
+            "let the function in JWT_REVOKE['CLAIMS'] return less."
+        )
+    return token
+
+
+def decode_access(raw: str, ring: KeyRing, *, expired_too: bool = False) -> Claims:
+    """The claims of an authentic access token.
+
+    Raises ``TokenInvalid``, or ``TokenExpired`` unless ``expired_too`` (log-out takes a token of
+    any age).
+    """
+    if len(raw) > MAX_ACCESS_LENGTH:
+        raise TokenInvalid("longer than 8 KiB")
+    if not _ACCESS_SHAPE.fullmatch(raw):
+        raise TokenInvalid("not a compact JWS")
+    segments = [_canonical(segment) for segment in raw.split(".")]
+    header = _json_object(segments[0])
+    # Ours have these three and nothing else: no crit, no zip, no b64, no embedded or linked key
+    # (jwk, jku, x5c, x5u), so there is none to be obeyed by mistake.
+    if header.keys() != _HEADER:
+        raise TokenInvalid("header parameters other than alg, kid, typ")
+    if header["typ"] != TYPE:
+        raise TokenInvalid("typ is not at+jwt")
+    if not isinstance(header["kid"], str):
+        raise TokenInvalid("kid is not a text")
+    key = ring.find(header["kid"])
+    if key is None:
+        raise TokenInvalid("unknown key")
+    try:
+        payload = _VERIFIER.decode(
+            raw,
+            key.verifies,
+            algorithms=[key.algorithm],
+            issuer=conf.ISSUER,
+            audience=conf.AUDIENCE,
+        )
+    except PyJWTError as error:
+        raise TokenInvalid(type(error).__name__) from None
+    claims = Claims.from_payload(payload)
+    if not expired_too and life_end(claims) <= time.time():
+        raise TokenExpired
+    return claims
+
+
+def life_end(claims: Claims) -> float:
+    """When the token's life ends, skew included, in seconds since 1970."""
+    lifetime = conf.ACCESS_TOKEN_LIFETIME.total_seconds()
+    return min(claims.exp, claims.iat + lifetime) + conf.LEEWAY.total_seconds()
+
+
+def encode_refresh(claims: RefreshClaims, ring: RefreshKeyRing) -> str:
+    """The refresh token of that session and counter. It is derived: nothing is stored."""
+    key = ring.signing
+    head = _REFRESH_HEAD.pack(_REFRESH_FORMAT, key.key_id, claims.session_id.bytes, claims.counter)
+    return base64.urlsafe_b64encode(head + hmac.digest(key.secret, head, "sha256")).decode()
+
+
+def decode_refresh(raw: str, ring: RefreshKeyRing) -> RefreshClaims:
+    """What an authentic refresh token says; ``TokenInvalid`` for anything else."""
+    if not _REFRESH_SHAPE.fullmatch(raw):
+        raise TokenInvalid("not a refresh token")
+    data = base64.urlsafe_b64decode(raw)
+    head, signature = data[: _REFRESH_HEAD.size], data[_REFRESH_HEAD.size :]
+    form, key_id, session_id, counter = _REFRESH_HEAD.unpack(head)
+    if form != _REFRESH_FORMAT:
+        raise TokenInvalid("unknown refresh token format")
+    key = ring.find(key_id)
+    if key is None:
+        raise TokenInvalid("unknown refresh key")
+    if not hmac.compare_digest(hmac.digest(key.secret, head, "sha256"), signature):
+        raise TokenInvalid("refresh signature")
+    return RefreshClaims(UUID(bytes=session_id), counter)
+
+
+def looks_like_refresh(raw: str) -> bool:
+    """Whether ``raw`` has the shape of a refresh token (76 characters, no dot)."""
+    return _REFRESH_SHAPE.fullmatch(raw) is not None
+
+
+def _canonical(segment: str) -> bytes:
+    """The bytes of a base64url segment; ``TokenInvalid`` unless they spell it just so."""
+    if len(segment) % 4 == 1:
+        raise TokenInvalid("base64url of an impossible length")
+    data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != segment:
+        raise TokenInvalid("base64url that is not canonical")
+    return data
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data, object_pairs_hook=_distinct, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise TokenInvalid("not JSON, or JSON with a name twice") from None
+    if not isinstance(value, dict):
+        raise TokenInvalid("not a JSON object")
+    return value
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError
+    return value
+
+
+def _no_constant(_name: str) -> None:
+    raise ValueError  # NaN and the infinities are no JSON

@@ -1,0 +1,181 @@
+"""What we ask of a database beyond the ORM: its clock, its insert-if-missing, its second try."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+from django.db import DatabaseError, OperationalError, connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Func, Model, Value
+from django.db.models.constants import OnConflict
+from django.utils import timezone
+
+from .exceptions import Unavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MYSQL_TRANSIENT: Final = {1020, 1205, 1213}
+"""Record changed since the snapshot, lock wait time-out, deadlock."""
+_POSTGRESQL_TRANSIENT: Final = {"40001", "40P01", "55P03"}
+"""Serialization failure, deadlock, lock not available (``lock_timeout``)."""
+_ATTEMPTS: Final = 6
+
+
+class DatabaseNow(Func):
+    """The database's clock, comparable with what Django stores.
+
+    Not ``django.db.models.functions.Now``: on MySQL and MariaDB that is the server's local time,
+    while Django stores UTC there. SQLite runs in this process, so its clock is ours.
+    """
+
+    arity = 0
+    output_field = models.DateTimeField()
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, **_kw: Any) -> Any:  # type: ignore[override]
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        return "%s", [now]
+
+    def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **_kw: Any) -> Any:
+        return "STATEMENT_TIMESTAMP()", []
+
+    def as_mysql(self, compiler: Any, connection: BaseDatabaseWrapper, **kw: Any) -> Any:
+        if connection.timezone_name == "UTC":
+            return "UTC_TIMESTAMP(6)", []
+        return self.as_sql(compiler, connection, **kw)
+
+
+def insert_missing(using: str, row: Model) -> None:
+    """Insert ``row`` unless its key is there already; never an error, never an update."""
+    type(row)._base_manager.using(using).bulk_create([row], ignore_conflicts=True)
+
+
+def insert_select(
+    using: str,
+    model: type[Model],
+    source: models.QuerySet[Any],
+    values: Mapping[str, Any],
+    *,
+    missing_only: bool = False,
+) -> int:
+    """``INSERT INTO model SELECT … FROM source`` in one statement; the number of rows.
+
+    ``values``: field name → constant or expression over ``source``. With ``missing_only`` a row
+    whose key is there already is passed over.
+    """
+    connection = connections[using]
+    quote = connection.ops.quote_name
+    on_conflict = OnConflict.IGNORE if missing_only else None
+    fields = [_field(model, name) for name in values]
+    # Prefixed: the source may have a column or an annotation of the same name.
+    selected = {
+        f"jwt_revoke_new_{field.name}": value
+        if hasattr(value, "resolve_expression")
+        else Value(value, output_field=field)
+        for field, value in zip(fields, values.values(), strict=True)
+    }
+    rows = source.using(using).annotate(**selected).values_list(*selected)
+    select, params = rows.query.get_compiler(using).as_sql()
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    insert = connection.ops.insert_statement(on_conflict=on_conflict)
+    suffix = connection.ops.on_conflict_suffix_sql(fields, on_conflict, [], [])
+    sql = f"{insert} {quote(model._meta.db_table)} ({columns}) {select} {suffix}"
+    return execute(using, sql, params)
+
+
+def update_from(
+    using: str,
+    model: type[Model],
+    key: str,
+    source: models.QuerySet[Any],
+    values: Mapping[str, str],
+    where: str = "",
+) -> int:
+    """Update the rows of ``model`` whose field ``key`` stands in ``source``, by a join.
+
+    ``source`` has the annotation ``key`` and those that ``values`` names (field → annotation).
+    A join, since ``UPDATE … WHERE key IN (SELECT …)`` is quadratic on MariaDB before 11.1; and
+    each value comes from the source, since a joined UPDATE promises no order of assignments.
+    """
+    connection = connections[using]
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)
+    rows = source.using(using).values_list("key", *dict.fromkeys(values.values()))
+    select, params = rows.query.get_compiler(using).as_sql()
+    # MySQL has the joined columns in scope there, PostgreSQL forbids to say whose they are.
+    owner = f"{table}." if connection.vendor == "mysql" else ""
+    assignments = ", ".join(
+        f"{owner}{quote(str(_field(model, field).column))} = jwt_revoke_source.{quote(name)}"
+        for field, name in values.items()
+    )
+    joined = f"{table}.{quote(str(_field(model, key).column))} = jwt_revoke_source.{quote('key')}"
+    if where:
+        joined = f"{joined} AND {table}.{where}"
+    if connection.vendor == "mysql":
+        template = "UPDATE {table} JOIN ({select}) jwt_revoke_source ON {joined} SET {assignments}"
+    else:
+        template = (
+            "UPDATE {table} SET {assignments} FROM ({select}) AS jwt_revoke_source WHERE {joined}"
+        )
+    sql = template.format(table=table, select=select, joined=joined, assignments=assignments)
+    return execute(using, sql, params)
+
+
+def _field(model: type[Model], name: str) -> models.Field[Any, Any]:
+    return cast("models.Field[Any, Any]", model._meta.get_field(name))
+
+
+def execute(using: str, sql: str, params: Sequence[Any]) -> int:
+    """Run one statement on the site's connection; the number of rows it touched."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def is_transient(error: DatabaseError, vendor: str) -> bool:
+    """Whether the same statement may succeed when tried again: a lock, a deadlock, a race."""
+    cause = error.__cause__ or error
+    if vendor == "sqlite":
+        return isinstance(error, OperationalError) and "locked" in str(error)
+    if vendor == "mysql":
+        return bool(cause.args) and cause.args[0] in _MYSQL_TRANSIENT
+    return getattr(cause, "sqlstate", None) in _POSTGRESQL_TRANSIENT
+
+
+def persistently(using: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """``action``, tried again a bounded number of times when a lock or a deadlock stops it.
+
+    ``action`` does its own ``atomic()`` and is harmless to repeat. Inside somebody's transaction
+    it is tried once: only they can begin anew. Raises ``Unavailable`` when the database can't
+    answer (503: a client may try again, and nothing was half done).
+    """
+    connection = connections[using]
+    attempt = 1
+    while True:
+        try:
+            return action(*args, **kwargs)
+        except DatabaseError as error:
+            if connection.in_atomic_block:
+                raise
+            if attempt == _ATTEMPTS or not is_transient(error, connection.vendor):
+                raise Unavailable(f"database: {type(error).__name__}") from error
+            # Everybody who lost a deadlock is here now: spread them, or they meet again.
+            time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  (no secret)
+            attempt += 1
+
+
+def lock_rows(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """``queryset``, its rows locked as they are now (not as an old snapshot has them).
+
+    On PostgreSQL the weaker lock is enough and does not stop foreign keys to the user.
+    """
+    weaker = connections[queryset.db].features.has_select_for_no_key_update
+    return queryset.select_for_update(no_key=weaker)
+
+
+def atomically(using: str) -> transaction.Atomic:
+    """Our own writes as one transaction, or part of the caller's."""
+    return transaction.atomic(using=using, savepoint=False)

@@ -1,0 +1,93 @@
+"""What a device is called until its owner renames it."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest
+
+try:
+    from ua_parser import parse as _parse
+except ImportError:  # the extra "devices" is optional
+    HAS_UA_PARSER = False
+else:
+    HAS_UA_PARSER = True
+
+MAX_USER_AGENT: Final = 300
+MAX_NAME: Final = 100
+
+_BROWSERS: Final = (
+    # Order matters: Edge and Opera say "Chrome" too, and Chrome says "Safari".
+    ("Edge", "Edg"),
+    ("Opera", "OPR/"),
+    ("Firefox", "Firefox/|FxiOS/"),
+    ("Chrome", "Chrome/|CriOS/"),
+    ("Safari", "Safari/"),
+)
+_SYSTEMS: Final = (
+    # Android says "Linux" too, and an iPhone says "Mac OS X".
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("macOS", "Macintosh|Mac OS X"),
+    ("ChromeOS", "CrOS"),
+    ("Linux", "Linux|X11"),
+)
+
+
+def clean_user_agent(user_agent: str) -> str:
+    """``user_agent`` cut to 300 characters, with what no terminal should print replaced."""
+    cut = user_agent[:MAX_USER_AGENT]
+    return "".join(char if char.isprintable() else "�" for char in cut)
+
+
+def name_device(user_agent: str) -> str:
+    """A short name such as ``Firefox, Windows``; ``""`` for a user agent that says nothing.
+
+    By ua-parser where the extra ``devices`` is installed, else from a short list.
+    """
+    if not user_agent:
+        return ""
+    browser, system = _parsed(user_agent) if HAS_UA_PARSER else _guessed(user_agent)
+    return ", ".join(part for part in (browser, system) if part)[:MAX_NAME]
+
+
+def _parsed(user_agent: str) -> tuple[str, str]:
+    found = _parse(user_agent)
+    return (
+        found.user_agent.family if found.user_agent else "",
+        found.os.family if found.os else "",
+    )
+
+
+def _guessed(user_agent: str) -> tuple[str, str]:
+    def first(choices: tuple[tuple[str, str], ...]) -> str:
+        return next((name for name, mark in choices if re.search(mark, user_agent)), "")
+
+    return first(_BROWSERS), first(_SYSTEMS)
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The client's IP address, or ``None`` when what stands there is none.
+
+    ``REMOTE_ADDR``, unless DRF's ``NUM_PROXIES`` says how many proxies of the site's own append
+    to ``X-Forwarded-For``. Never that header alone: any client can send it.
+    """
+    proxies = getattr(settings, "REST_FRAMEWORK", {}).get("NUM_PROXIES")
+    address = request.META.get("REMOTE_ADDR", "")
+    if proxies:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        address = forwarded[-min(proxies, len(forwarded))] or address
+    try:
+        return str(ip_address(address.strip()))
+    except ValueError:
+        return None
+
+
+def user_agent(request: HttpRequest | None) -> str:
+    """The request's user agent as we keep it; ``""`` without a request."""
+    return clean_user_agent(request.META.get("HTTP_USER_AGENT", "")) if request else ""

@@ -1,0 +1,148 @@
+"""The key rings: which key signs, which verify. Pure; ``keystore.py`` says where keys come from.
+
+A ring is chosen from by key id. The algorithm belongs to the key and is never read from a token
+(RFC 8725 §3.1), so a token can't turn a public key into an HMAC secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import jwt
+from jwt.algorithms import has_crypto, requires_cryptography
+from jwt.exceptions import PyJWTError
+from jwt.utils import base64url_encode
+
+SYMMETRIC: Final = ("HS256", "HS384", "HS512")
+ASYMMETRIC: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
+REFRESH_KEY_LENGTH: Final = 32
+"""Least bytes of a refresh secret (RFC 2104 §3: no shorter than the hash's output)."""
+
+
+class KeyUnusable(ValueError):
+    """A configured key that can't be used; the message says why and what to do instead."""
+
+
+def hkdf(secret: bytes, label: bytes, length: int) -> bytes:
+    """``length`` bytes derived from ``secret`` for one purpose (RFC 5869, SHA-256, no salt)."""
+    pseudo_random_key = hmac.digest(bytes(32), secret, "sha256")
+    block, derived = b"", b""
+    for counter in range(1, -(-length // 32) + 1):
+        block = hmac.digest(pseudo_random_key, block + label + bytes([counter]), "sha256")
+        derived += block
+    return derived[:length]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key for access tokens: its id, its algorithm, and what signs and verifies.
+
+    ``public`` is its public part as a JWK (RFC 7517), or ``None`` for a shared secret.
+    """
+
+    kid: str
+    algorithm: str
+    signs: Any = field(repr=False)
+    verifies: Any = field(repr=False)
+    public: dict[str, Any] | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The keys for access tokens; the first signs, all verify."""
+
+    keys: tuple[Key, ...]
+
+    @property
+    def signing(self) -> Key:
+        """The key that new tokens are signed with."""
+        return self.keys[0]
+
+    def find(self, kid: str) -> Key | None:
+        """The key of that id, or ``None``."""
+        return next((key for key in self.keys if key.kid == kid), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshKey:
+    """One secret for refresh tokens. ``key_id`` is four bytes of the token."""
+
+    key_id: bytes
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def from_secret(cls, secret: bytes) -> RefreshKey:
+        """The key made of ``secret``; ``KeyUnusable`` when it is under 32 bytes."""
+        if len(secret) < REFRESH_KEY_LENGTH:
+            raise KeyUnusable(
+                f"a refresh key has {len(secret)} bytes and needs {REFRESH_KEY_LENGTH}"
+            )
+        return cls(hkdf(secret, b"jwt_revoke refresh key id", 4), secret)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshKeyRing:
+    """The secrets for refresh tokens; the first signs, all verify."""
+
+    keys: tuple[RefreshKey, ...]
+
+    @property
+    def signing(self) -> RefreshKey:
+        """The key that new tokens are signed with."""
+        return self.keys[0]
+
+    def find(self, key_id: bytes) -> RefreshKey | None:
+        """The key of that id, or ``None``."""
+        return next((key for key in self.keys if key.key_id == key_id), None)
+
+
+def load_key(algorithm: str, material: str | bytes) -> Key:
+    """The ``Key`` made of a secret, or of a private key in PEM.
+
+    Raises ``KeyUnusable`` for an unknown algorithm, a key that does not fit it, or one shorter
+    than RFC 7518 §3.2/§3.3 asks for (PyJWT by itself only warns).
+    """
+    if algorithm in requires_cryptography and not has_crypto:
+        raise KeyUnusable(
+            f"{algorithm} needs the package cryptography: pip install 'django-jwt-revoke[crypto]'"
+        )
+    if algorithm not in SYMMETRIC + ASYMMETRIC:
+        raise KeyUnusable(f"{algorithm} is none of {', '.join(SYMMETRIC + ASYMMETRIC)}")
+    rules = jwt.get_algorithm_by_name(algorithm)
+    try:
+        private = rules.prepare_key(material)
+        too_short = rules.check_key_length(private)
+    except (PyJWTError, ValueError, TypeError) as error:
+        # The library's message may quote the key: only its kind is passed on.
+        raise KeyUnusable(f"not a key for {algorithm} ({type(error).__name__})") from None
+    if too_short:
+        raise KeyUnusable(f"too short for {algorithm}: {too_short}")
+    if algorithm in SYMMETRIC:
+        raw = material.encode() if isinstance(material, str) else material
+        kid = base64url_encode(hkdf(raw, b"jwt_revoke signing key id", 12)).decode()
+        return Key(kid, algorithm, private, private)
+    if not hasattr(private, "public_key"):
+        raise KeyUnusable("a public key can't sign: put the private key's PEM here")
+    verifies = private.public_key()
+    public = rules.to_jwk(verifies, as_dict=True)
+    kid = thumbprint(public)
+    public = {**public, "kid": kid, "alg": algorithm, "use": "sig"}
+    public.pop("key_ops", None)
+    return Key(kid, algorithm, private, verifies, public)
+
+
+def thumbprint(jwk: dict[str, Any]) -> str:
+    """The JWK's SHA-256 thumbprint (RFC 7638), base64url."""
+    members: dict[str, Sequence[str]] = {
+        "RSA": ("e", "kty", "n"),
+        "EC": ("crv", "kty", "x", "y"),
+        "OKP": ("crv", "kty", "x"),
+    }
+    required = {name: jwk[name] for name in members[jwk["kty"]]}
+    canonical = json.dumps(required, separators=(",", ":"), sort_keys=True)
+    return base64url_encode(hashlib.sha256(canonical.encode()).digest()).decode()

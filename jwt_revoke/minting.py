@@ -1,0 +1,143 @@
+"""From rows to tokens: the ONE read, what was unseen settled, and the claims built from it.
+
+No version is read again after that statement: a revocation that commits in between leaves a token
+that is already dead, never one that outlives it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import F
+
+from .claims import RESERVED
+from .codec import RefreshClaims, encode_access, encode_refresh
+from .conf import conf
+from .database import DatabaseNow
+from .exceptions import SignInRefused, TokenRevoked, Unavailable
+from .keystore import key_ring, refresh_key_ring
+from .models import DeviceSession
+from .settling import ensure_state, settle
+from .standing import (
+    THIS_SESSION,
+    Facts,
+    facts_of,
+    facts_queryset,
+    is_active,
+    is_unsettled,
+    require_session,
+)
+
+_EXTRA: Final = ("refresh_counter", "rotated_at", "user_agent", "held_at", "authenticated_at")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Fresh tokens of a session; ``expires_in`` is the access token's life in whole seconds."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    session: UUID
+    expires_in: int
+
+
+def settled_account(using: str, user_pk: Any) -> Facts:
+    """The account in one read, whatever no signal saw being recorded before it goes on."""
+    rows = facts_queryset(using).filter(pk=user_pk)
+    facts = next(map(facts_of, rows), None)
+    if facts is None:
+        raise SignInRefused("no such user")
+    if facts.version is None:
+        ensure_state(using, facts.user)
+    elif is_unsettled(facts.user, facts):
+        settle(using, user_pk)
+    else:
+        return facts
+    facts = facts_of(rows.all().get())
+    if facts.version is None:
+        # The caller's transaction reads a snapshot older than the row that another one made.
+        raise Unavailable("the state row is not visible in this transaction")
+    return facts
+
+
+def session_facts(using: str, session_id: UUID) -> tuple[Facts, dict[str, Any]]:
+    """The session's account in one read, settled; and the session's own columns beside it."""
+    rows = (
+        facts_queryset(using, session_id)
+        .filter(**{f"{THIS_SESSION}__isnull": False})
+        .annotate(
+            **{f"jwt_revoke_extra_{name}": F(f"{THIS_SESSION}__{name}") for name in _EXTRA},
+            jwt_revoke_extra_now=DatabaseNow(),
+        )
+    )
+
+    def read() -> tuple[Facts, dict[str, Any]]:
+        user = rows.all().first()
+        if user is None:
+            raise TokenRevoked("no such session, or no such user")
+        names = (*_EXTRA, "now")
+        extra = {name: user.__dict__.pop(f"jwt_revoke_extra_{name}") for name in names}
+        return facts_of(user), extra
+
+    facts, extra = read()
+    if is_unsettled(facts.user, facts):
+        settle(using, facts.user.pk)
+        facts, extra = read()
+    return facts, extra
+
+
+def require_live(facts: Facts, now: datetime) -> None:
+    """Raise ``TokenRevoked`` unless the session lives and its user may go on."""
+    require_session(facts, now)
+    if not is_active(facts.user):
+        raise TokenRevoked("user is inactive")
+
+
+def mint(facts: Facts, session_id: UUID, auth_time: datetime, until: Any, counter: int) -> SignedIn:
+    access, expires_in = mint_access(facts, session_id, auth_time, until)
+    token = encode_refresh(RefreshClaims(session_id, counter), refresh_key_ring())
+    return SignedIn(access, token, session_id, expires_in)
+
+
+def mint_access(
+    facts: Facts, session_id: UUID, auth_time: datetime, until: datetime | None
+) -> tuple[str, int]:
+    now = int(time.time())
+    lifetime = int(conf.ACCESS_TOKEN_LIFETIME.total_seconds())
+    if until is not None:
+        lifetime = min(lifetime, max(0, int(until.timestamp()) - now))
+    payload = {
+        **_own_claims(facts.user, session_id),
+        "token_type": "access",
+        "sub": str(facts.user.pk),
+        "sid": str(session_id),
+        "jti": str(uuid4()),
+        "iat": now,
+        "exp": now + lifetime,
+        "auth_time": int(auth_time.timestamp()),
+        "ver": facts.version,
+        "gen": facts.generation or 0,
+    }
+    named = {"iss": conf.ISSUER, "aud": conf.AUDIENCE, "client_id": conf.CLIENT_ID}
+    payload.update({name: value for name, value in named.items() if value is not None})
+    return encode_access(payload, key_ring()), lifetime
+
+
+def _own_claims(user: Any, session_id: UUID) -> Mapping[str, Any]:
+    if conf.CLAIMS is None:
+        return {}
+    # A true row with only its keys loaded: asking for more is one query, which few hooks need.
+    session = DeviceSession.from_db(user._state.db, ["id", "user_id"], [session_id, user.pk])
+    own = conf.CLAIMS(user, session)
+    taken = own.keys() & RESERVED
+    if taken:
+        raise ImproperlyConfigured(
+            f"JWT_REVOKE['CLAIMS'] returned {', '.join(sorted(taken))}: those names are ours."
+        )
+    return own

@@ -1,0 +1,161 @@
+"""The tables (DESIGN §4). Only ``revocation.py``, ``sessions.py`` and ``log.py`` write them.
+
+Keys to the user carry no database constraint and no cascade: our rows must never stand in the way
+of deleting a user, by the admin (which asks for permission on every cascaded row) or by raw SQL.
+``pre_delete`` removes them; what raw SQL leaves behind is found by ``jwt_revoke reconcile``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+from django.conf import settings
+from django.db import models, router
+from django.utils.translation import gettext_lazy as _
+
+from .devices import MAX_NAME, MAX_USER_AGENT
+
+SCOPE_TOKEN: Final = "token"  # noqa: S105
+SCOPE_SESSION: Final = "session"
+SCOPE_USER: Final = "user"
+SCOPE_EVERYONE: Final = "everyone"
+
+EFFECT_ACCESS: Final = "access"
+EFFECT_SESSION: Final = "session"
+
+ONLY_ROW: Final = 1
+"""Primary key of the one row of ``Generation`` and of ``LogCounter``."""
+
+
+class UserTokenState(models.Model):
+    """One user's standing: what a token must at least say to live.
+
+    ``version`` and ``session_floor`` are milliseconds since 1970 that only ever grow; the
+    fingerprints are SHA-256 in hex, ``""`` until the first sign-in takes them.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        primary_key=True,
+        related_name="jwt_revoke_state",
+        verbose_name=_("user"),
+    )
+    version = models.BigIntegerField(_("version"))
+    session_floor = models.BigIntegerField(_("session floor"))
+    last_password_change = models.DateTimeField(_("last password change"), null=True, blank=True)
+    password_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    account_fingerprint = models.CharField(max_length=65, blank=True, editable=False)
+
+    class Meta:
+        db_table = "jwt_revoke_user_token_state"
+        default_permissions = ()
+        verbose_name = _("token state of a user")
+        verbose_name_plural = _("token states of users")
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.version}"
+
+
+class DeviceSession(models.Model):
+    """One sign-in on one device. A refresh updates it; it is never inserted twice."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="jwt_revoke_sessions",
+        verbose_name=_("user"),
+    )
+    name = models.CharField(_("name"), max_length=MAX_NAME, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=MAX_USER_AGENT, blank=True)
+    ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
+    created_at = models.DateTimeField(_("signed in"), db_index=True)
+    authenticated_at = models.DateTimeField(_("last authenticated"))
+    last_used_at = models.DateTimeField(_("last used"))
+    idle_expires_at = models.DateTimeField(_("idle from"))
+    expires_at = models.DateTimeField(_("expires"), db_index=True)
+    opened_version = models.BigIntegerField(_("version when opened"))
+    opened_generation = models.BigIntegerField(_("generation when opened"))
+    refresh_counter = models.PositiveIntegerField(_("refreshes"), default=0)
+    rotated_at = models.DateTimeField(_("last rotated"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True, db_index=True)
+    end_reason = models.CharField(_("reason of the end"), max_length=40, blank=True)
+    held_at = models.DateTimeField(_("held"), null=True, blank=True)
+
+    class Meta:
+        db_table = "jwt_revoke_device_session"
+        default_permissions = ("view",)
+        permissions = [("end_devicesession", _("Can end device sessions"))]
+        verbose_name = _("device session")
+        verbose_name_plural = _("device sessions")
+
+    def __str__(self) -> str:
+        return str(self.name or self.pk)
+
+
+class Revocation(models.Model):
+    """One entry of the append-only log: denylist, audit log, feed of the replicas.
+
+    ``subject`` is a ``jti``, a session's id, a user's primary key as text, or ``""`` for
+    everyone. ``expires_at`` is the last moment a covered access token could live.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, editable=False)
+    sequence = models.BigIntegerField(_("sequence"), null=True, blank=True, unique=True)
+    batch = models.UUIDField(_("batch"), null=True, blank=True, db_index=True)
+    scope = models.CharField(_("scope"), max_length=10)
+    subject = models.CharField(_("subject"), max_length=255, blank=True)
+    effect = models.CharField(_("effect"), max_length=10)
+    version = models.BigIntegerField(_("version"), null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=40)
+    actor = models.CharField(_("actor"), max_length=255, blank=True)
+    note = models.CharField(_("note"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("time"), db_index=True)
+    expires_at = models.DateTimeField(_("in force until"))
+
+    class Meta:
+        db_table = "jwt_revoke_revocation"
+        default_permissions = ("view",)
+        permissions = [("revoke_tokens", _("Can log users out everywhere"))]
+        indexes = [models.Index(fields=["scope", "subject"], name="jwt_revoke_subject")]
+        verbose_name = _("revocation")
+        verbose_name_plural = _("revocations")
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.subject}: {self.reason}"
+
+
+class Generation(models.Model):
+    """The same for everyone: one row, made by the first ``revoke_everyone``; none means 0, 0."""
+
+    value = models.BigIntegerField(default=0)
+    session_floor = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "jwt_revoke_generation"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class LogCounter(models.Model):
+    """The last number given to a log entry. Locked only while numbering, never by a refresh."""
+
+    value = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "jwt_revoke_log_counter"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+def database() -> str:
+    """The alias that decides: where our tables are written, never a standby that lags."""
+    return router.db_for_write(UserTokenState)

@@ -1,0 +1,1 @@
+"""The endpoints (DESIGN §6): serializers, views and their routes."""

@@ -1,0 +1,122 @@
+"""What somebody signed in does with their sessions and their password."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from .. import sessions
+from ..actor import set_actor
+from ..api import end_session, revoke_user
+from ..authentication import TokenNotValid, authenticate_token, bearer_token
+from ..codec import decode_access
+from ..exceptions import TokenRefused
+from ..keystore import key_ring
+from ..log import Cause
+from ..models import DeviceSession, database
+from ..standing import all_ended_since, live_sessions
+from ..throttles import PasswordThrottle, PasswordUserThrottle
+from . import serializers
+from .base import OpenView, SignedInView
+from .token_views import tokens
+
+
+class LogoutAllView(OpenView):
+    """Log out everywhere; with ``keep_current`` this device goes on with new tokens."""
+
+    serializer_class = serializers.LogoutAllSerializer
+
+    def post(self, request: Request) -> Response:
+        keep = self.valid(request)["keep_current"]
+        raw = bearer_token(request)
+        if raw is None:
+            raise exceptions.NotAuthenticated
+        try:
+            user, claims = authenticate_token(raw)
+        except TokenNotValid:
+            # Asked again because the first answer got lost: what was asked for has been done.
+            # Any other dead token is refused, or a thief's would end sessions for ever.
+            if not keep and _was_done(raw):
+                return Response(status=204)
+            raise
+        set_actor(user)
+        cause = Cause.of("logout_all", user)
+        if keep:
+            signed_in = sessions.replace_session(user, claims.sid, request._request, cause)
+            return Response(tokens(signed_in))
+        revoke_user(user, reason=cause.reason, actor=user)
+        return Response(status=204)
+
+
+class SessionListView(SignedInView):
+    """The devices on which the caller is signed in, the last used first."""
+
+    serializer_class = serializers.SessionSerializer
+
+    def get(self, request: Request) -> Response:
+        rows = live_sessions(database()).filter(user_id=self.user.pk).order_by("-last_used_at")
+        return Response(self.get_serializer(rows, many=True).data)
+
+
+class SessionView(SignedInView):
+    """Name one device, or sign it out. Somebody else's is 404, as one that never was."""
+
+    serializer_class = serializers.SessionSerializer
+
+    def patch(self, request: Request, session_id: str) -> Response:
+        session = self._session(request, session_id)
+        serializer = self.get_serializer(session, data=request.data)
+        serializer.is_valid(raise_exception=True)
+        sessions.rename_session(database(), session, serializer.validated_data["name"])
+        return Response(serializer.data)
+
+    def delete(self, request: Request, session_id: str) -> Response:
+        end_session(self._session(request, session_id), actor=self.user)
+        return Response(status=204)
+
+    def _session(self, request: Request, session_id: str) -> DeviceSession:
+        rows = live_sessions(database()).filter(user_id=self.user.pk)
+        try:
+            session = rows.filter(pk=UUID(session_id)).first()
+        except ValueError:
+            session = None
+        if session is None:
+            raise Http404
+        return session
+
+
+class PasswordChangeView(SignedInView):
+    """A new password: every session ends, this device goes on with new tokens."""
+
+    serializer_class = serializers.PasswordChangeSerializer
+    throttle_classes = [PasswordThrottle, PasswordUserThrottle]
+
+    def post(self, request: Request) -> Response:
+        new_password = self.valid(request)["new_password"]
+        signed_in = sessions.change_password(
+            self.user, self.claims.sid, new_password, request._request
+        )
+        return Response(tokens(signed_in))
+
+
+class ReauthenticateView(SignedInView):
+    """The password once more, for an access token with a new ``auth_time`` (s23)."""
+
+    serializer_class = serializers.ReauthenticateSerializer
+    throttle_classes = [PasswordThrottle, PasswordUserThrottle]
+
+    def post(self, request: Request) -> Response:
+        self.valid(request)
+        access, expires_in = sessions.reauthenticate(self.user, self.claims.sid)
+        return Response({"access": access, "expires_in": expires_in})
+
+
+def _was_done(raw: str) -> bool:
+    try:
+        return all_ended_since(database(), decode_access(raw, key_ring(), expired_too=True))
+    except TokenRefused:
+        return False

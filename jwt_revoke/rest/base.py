@@ -1,0 +1,160 @@
+"""What every view of ours shares: bounded input, one place that translates errors, no-store."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final, cast
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import SuspiciousOperation
+from django.db import Error, connections, transaction
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
+from rest_framework import exceptions, parsers, permissions
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ..authentication import (
+    JWTAuthentication,
+    ServiceUnavailable,
+    TokenNotValid,
+    challenge,
+    refusal,
+)
+from ..claims import Claims
+from ..exceptions import SessionLimitReached, SignInRefused, TokenRefused, Unavailable
+
+logger: Final = logging.getLogger("jwt_revoke")
+
+MAX_BODY: Final = 65_536
+"""Bytes. The largest honest body here is a token of 8 KiB."""
+
+
+class BoundedJSONParser(parsers.JSONParser):
+    """DRF's, answering 400 where deep nesting exhausts Python's stack."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        """The parsed body; ``ParseError`` for what can't be parsed."""
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError:
+            raise exceptions.ParseError(_("JSON nested too deeply")) from None
+
+
+class BodyTooLarge(exceptions.APIException):
+    """413: more than any honest request holds."""
+
+    status_code = 413
+    default_detail = _("Request body too large")
+    default_code = "too_large"
+
+
+class CredentialsRefused(exceptions.AuthenticationFailed):
+    """401 of a sign-in: it tells nobody whether the account exists, is active, or why."""
+
+    default_detail = _("No active account found with the given credentials")
+    default_code = SignInRefused.slug
+
+
+class SessionLimit(exceptions.PermissionDenied):
+    """403: the account's sessions are all taken."""
+
+    default_detail = _("Too many devices are signed in. Sign out on one of them first.")
+    default_code = SessionLimitReached.slug
+
+
+class BodyTokenNotValid(exceptions.AuthenticationFailed):
+    """401 about a token that came in the body: ``detail`` and ``code``, as simplejwt's."""
+
+    def __init__(self, error: TokenRefused) -> None:
+        super().__init__(refusal(error), "token_not_valid")
+
+
+class OpenView(GenericAPIView[Any]):
+    """A view that asks for no credentials of its own: it reads tokens itself, or needs none.
+
+    Never inside the transaction of ``ATOMIC_REQUESTS``: what is revoked before a refusal must
+    stay revoked (invariant 2).
+    """
+
+    authentication_classes: Any = []
+    permission_classes: Any = [permissions.AllowAny]
+    parser_classes: Any = [BoundedJSONParser, parsers.FormParser, parsers.MultiPartParser]
+    pagination_class = None
+    refused_token = False
+    """Whether the 401 being answered is about a token (RFC 6750 §3.1)."""
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        view = sensitive_post_parameters()(super().as_view(**initkwargs))
+        view.csrf_exempt = True  # as DRF's: no cookie authenticates here
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Bound the body before anybody parses it."""
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length[:20]) > MAX_BODY:
+            raise BodyTooLarge
+        super().initial(request, *args, **kwargs)
+
+    def valid(self, request: Request) -> dict[str, Any]:
+        """The body, validated; raises DRF's 400."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data: dict[str, Any] = serializer.validated_data
+        return data
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Translate our exceptions and the database's into answers, here and nowhere else."""
+        translated = _translated(exc)
+        self.refused_token = isinstance(translated, BodyTokenNotValid | TokenNotValid)
+        return super().handle_exception(translated)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """The challenge of a 401; without one DRF would make it a 403."""
+        return challenge(refused=self.refused_token)
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+
+class SignedInView(OpenView):
+    """A view for whoever brings a live access token."""
+
+    authentication_classes: Any = [JWTAuthentication]
+    permission_classes: Any = [permissions.IsAuthenticated]
+
+    @property
+    def claims(self) -> Claims:
+        """What the token says that was let in."""
+        return cast("Claims", self.request.auth)
+
+    @property
+    def user(self) -> AbstractBaseUser:
+        """Who was let in."""
+        return cast("AbstractBaseUser", self.request.user)
+
+
+def _translated(exc: Exception) -> Exception:
+    if isinstance(exc, TokenRefused):
+        logger.info("Token refused: %s", exc.detail)
+        return BodyTokenNotValid(exc)
+    if isinstance(exc, SignInRefused):
+        logger.info("Sign-in refused: %s", exc.detail)
+        return CredentialsRefused()
+    if isinstance(exc, SessionLimitReached):
+        return SessionLimit()
+    if isinstance(exc, Unavailable | Error):
+        # Only the kind: a driver's message may quote a parameter.
+        logger.error("Unavailable: %s", getattr(exc, "detail", type(exc).__name__))
+        return ServiceUnavailable()
+    if isinstance(exc, SuspiciousOperation):
+        return exceptions.ParseError(_("Malformed request"))
+    return exc

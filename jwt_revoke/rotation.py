@@ -1,0 +1,151 @@
+"""Refresh: for one refresh token there is one successor, whoever asks (invariant 5).
+
+The presented counter *k* meets the row's counter *n* (DESIGN §5):
+
+- ``k = n``: compare and swap; who loses that race reads again and goes on below.
+- ``k = n - 1`` within the grace, from the same user agent: the successor there is, once more.
+- any other ``k < n``: used before. The session ends.
+- ``k > n``: the database went back in time.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, OuterRef
+from django.http import HttpRequest
+
+from . import signals
+from .codec import RefreshClaims
+from .conf import conf
+from .database import DatabaseNow, atomically, lock_rows, persistently
+from .devices import user_agent
+from .exceptions import RefreshReused, TokenRevoked
+from .log import Cause
+from .minting import SignedIn, mint, require_live, session_facts
+from .models import EFFECT_SESSION, DeviceSession, UserTokenState, database
+from .revocation import revoke_session, revoke_user
+from .standing import Facts
+
+logger: Final = logging.getLogger("jwt_revoke")
+
+
+def refresh(token: RefreshClaims, request: HttpRequest | None) -> SignedIn:
+    """The successor of an authentic refresh token, with a new access token.
+
+    Raises ``TokenRevoked`` when its session is dead, ``RefreshReused`` after a replay (the
+    session is then ended and committed), ``Unavailable``.
+    """
+    using = database()
+    return persistently(using, _refresh, using, token, request)
+
+
+def require_current(token: RefreshClaims) -> None:
+    """Raise ``TokenRevoked`` unless the refresh token would be answered now. Rotates nothing."""
+    using = database()
+    facts, extra = persistently(using, session_facts, using, token.session_id)
+    require_live(facts, extra["now"])
+    if extra["held_at"] is not None or token.counter != extra["refresh_counter"]:
+        raise TokenRevoked("refresh token superseded, or its session held")
+
+
+def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> SignedIn:
+    facts, extra = session_facts(using, token.session_id)
+    require_live(facts, extra["now"])
+    if extra["held_at"] is not None:
+        raise TokenRevoked("session is held")
+    if token.counter == extra["refresh_counter"]:
+        if _rotate(using, token, extra["now"]):
+            return _answer(facts, extra, token.session_id, token.counter + 1)
+        # Somebody was faster. As it stands now, not as an old snapshot has it.
+        extra = {**extra, **_rotation_now(using, token.session_id)}
+    if token.counter > extra["refresh_counter"]:
+        logger.critical(
+            "A refresh token is ahead of the database, which went back in time: session=%s",
+            token.session_id,
+        )
+        raise TokenRevoked("refresh token ahead of the database")
+    if _in_grace(token, extra, request):
+        signals.refresh_repeated.send_robust(
+            sender=DeviceSession, user=facts.user, session_id=token.session_id
+        )
+        return _answer(facts, extra, token.session_id, extra["refresh_counter"])
+    _end_reused(using, token.session_id, facts)
+    raise RefreshReused("refresh token used again")
+
+
+def _rotate(using: str, token: RefreshClaims, now: datetime) -> bool:
+    """Compare and swap, in one statement that also requires the session live."""
+    return bool(
+        DeviceSession.objects.using(using)
+        .filter(
+            pk=token.session_id,
+            refresh_counter=token.counter,
+            ended_at__isnull=True,
+            held_at__isnull=True,
+            expires_at__gt=DatabaseNow(),
+            idle_expires_at__gt=DatabaseNow(),
+            opened_version__gte=UserTokenState.objects.filter(user_id=OuterRef("user_id")).values(
+                "session_floor"
+            ),
+        )
+        .update(
+            refresh_counter=F("refresh_counter") + 1,
+            rotated_at=DatabaseNow(),
+            last_used_at=DatabaseNow(),
+            idle_expires_at=now + conf.SESSION_IDLE_TIMEOUT,
+        )
+    )
+
+
+def _rotation_now(using: str, session_id: UUID) -> dict[str, Any]:
+    with atomically(using):
+        rows = lock_rows(DeviceSession.objects.using(using)).filter(
+            pk=session_id, ended_at__isnull=True, held_at__isnull=True
+        )
+        found = rows.annotate(now=DatabaseNow()).values("refresh_counter", "rotated_at", "now")
+        row = found.first()
+    if row is None:
+        raise TokenRevoked("session ended meanwhile")
+    return dict(row)
+
+
+def _in_grace(token: RefreshClaims, extra: Mapping[str, Any], request: HttpRequest | None) -> bool:
+    """Whether this is the previous token, just superseded, from the same user agent.
+
+    By the database's clock on both sides. The answer is the successor there is: no write.
+    """
+    rotated_at = extra["rotated_at"]
+    return (
+        token.counter == extra["refresh_counter"] - 1
+        and rotated_at is not None
+        and extra["now"] - rotated_at < conf.REFRESH_GRACE
+        and hmac.compare_digest(user_agent(request).encode(), extra["user_agent"].encode())
+    )
+
+
+def _end_reused(using: str, session_id: UUID, facts: Facts) -> None:
+    cause = Cause("refresh_reused")
+    logger.warning("Refresh token used again: session=%s user=%s", session_id, facts.user.pk)
+    with atomically(using):
+        if conf.ON_REUSE == "user":
+            revoke_user(using, facts.user.pk, cause, EFFECT_SESSION)
+        else:
+            revoke_session(using, session_id, cause)
+
+        def tell() -> None:
+            signals.refresh_reused.send_robust(
+                sender=DeviceSession, user=facts.user, session_id=session_id
+            )
+
+        transaction.on_commit(tell, using=using, robust=True)
+
+
+def _answer(facts: Facts, extra: Mapping[str, Any], session_id: UUID, counter: int) -> SignedIn:
+    return mint(facts, session_id, extra["authenticated_at"], facts.expires_at, counter)

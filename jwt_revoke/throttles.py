@@ -1,0 +1,120 @@
+"""Throttles of the token endpoints: DRF's interface, our counters.
+
+DRF's own read a list and write it back, so that parallel guesses count as one. These add one to a
+number in the cache, atomically, in fixed windows. Rates come from DRF's
+``DEFAULT_THROTTLE_RATES``; a scope without a rate is not throttled (a check says so).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from .authentication import ServiceUnavailable
+from .devices import client_address
+
+logger: Final = logging.getLogger("jwt_revoke")
+
+SCOPES: Final = (
+    "jwt_revoke_token",
+    "jwt_revoke_token_user",
+    "jwt_revoke_refresh",
+    "jwt_revoke_password",
+    "jwt_revoke_password_user",
+)
+
+
+class CountingThrottle(SimpleRateThrottle):
+    """So many requests in each window of DRF's rate ("10/min"), whoever asks in parallel."""
+
+    num_requests: int | None
+    duration: int | None
+    remaining: float = 0
+
+    def get_rate(self) -> str | None:
+        rate = api_settings.DEFAULT_THROTTLE_RATES.get(str(self.scope))
+        return None if rate is None else str(rate)
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        if not self.num_requests or not self.duration:
+            return True
+        subject = self.subject(request)
+        if subject is None:
+            return True
+        now = time.time()
+        window = int(now // self.duration)
+        self.remaining = (window + 1) * self.duration - now
+        # Hashed: a cache is nobody's place for the names that people try to sign in with.
+        digest = hashlib.sha256(subject.encode()).hexdigest()
+        key = f"jwt_revoke:throttle:{self.scope}:{window}:{digest}"
+        return _count(key, self.duration) <= self.num_requests
+
+    def wait(self) -> float:
+        """Seconds until the window ends."""
+        return self.remaining
+
+    def subject(self, request: Request) -> str | None:
+        """Whose requests are counted; ``None`` = not to be counted."""
+        return client_address(request) or "unknown"
+
+
+class SignInThrottle(CountingThrottle):
+    """Sign-ins by address."""
+
+    scope = "jwt_revoke_token"
+
+
+class SignInUserThrottle(CountingThrottle):
+    """Sign-ins by the name tried, from any address: guessing is not sped up by a botnet."""
+
+    scope = "jwt_revoke_token_user"
+
+    def subject(self, request: Request) -> str | None:
+        data: Any = request.data
+        name = data.get(get_user_model().USERNAME_FIELD) if hasattr(data, "get") else None
+        return name.casefold() if isinstance(name, str) else None
+
+
+class RefreshThrottle(CountingThrottle):
+    """Refreshes by address."""
+
+    scope = "jwt_revoke_refresh"
+
+
+class PasswordThrottle(CountingThrottle):
+    """Password confirmations by address."""
+
+    scope = "jwt_revoke_password"
+
+
+class PasswordUserThrottle(CountingThrottle):
+    """Password confirmations by account."""
+
+    scope = "jwt_revoke_password_user"
+
+    def subject(self, request: Request) -> str | None:
+        return str(request.user.pk)
+
+
+def _count(key: str, duration: int) -> int:
+    try:
+        cache.add(key, 0, timeout=duration + 1)
+        count: Any = cache.incr(key)
+    except Exception as error:
+        # Whatever the cache's client raises: not counted is not allowed.
+        logger.exception("Throttle: the cache does not answer")
+        raise ServiceUnavailable from error
+    if not isinstance(count, int):
+        # django-redis with IGNORE_EXCEPTIONS answers None while Redis is away.
+        logger.error("Throttle: the cache ignores its errors")
+        raise ServiceUnavailable
+    return count

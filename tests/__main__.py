@@ -1,0 +1,276 @@
+"""Runs everything: python -m tests [--only …] [--database …] [--required] [-- pytest arguments]
+
+One process per stage, since a stage differs from the next by its environment:
+database, isolation, user model. Without arguments the coverage of all stages
+together has to be complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests import services
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ["lint", "tests", "users", "browser"]
+DATABASES = ["sqlite", "postgresql", "mariadb"]
+USER_MODELS = ["Member", "ProxyMember", "UUIDMember", "Customer", "Bare"]
+SERVERS: dict[str, Callable[[], AbstractContextManager[str]]] = {
+    "postgresql": services.postgresql,
+    "mariadb": services.mariadb,
+}
+MARIADB_VARIANTS = {
+    "mariadb, read committed": {"TEST_ISOLATION": "read committed"},
+    "mariadb, snapshot isolation": {"TEST_SNAPSHOT_ISOLATION": "ON"},
+}
+STAGE_LIMIT = 15 * 60
+NO_TESTS_COLLECTED = 5
+
+Environment = dict[str, str]
+
+
+def main() -> int:
+    options = parse_arguments()
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jwt-revoke-run-")))
+        runner = Runner(options, scratch, stack)
+        stages = {
+            "lint": lint,
+            "tests": database_tests,
+            "users": user_model_tests,
+            "browser": browser_tests,
+        }
+        for part in options.only:
+            stages[part](runner)
+        coverage(runner)
+    return runner.report()
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, help="may be repeated")
+    parser.add_argument("--database", action="append", choices=DATABASES, help="may be repeated")
+    parser.add_argument(
+        "--required",
+        action="store_true",
+        default=os.environ.get("CI", "").lower() in {"1", "true"},
+        help="a missing service is a failure (also: CI=true)",
+    )
+    parser.add_argument("pytest", nargs="*", help="after --: handed to pytest")
+    options = parser.parse_args()
+    options.everything = not options.database and not options.pytest
+    options.only = [part for part in PARTS if part in (options.only or PARTS)]
+    options.everything &= {"tests", "users", "browser"} <= set(options.only)
+    options.database = options.database or DATABASES
+    return options
+
+
+def lint(runner: Runner) -> None:
+    runner.command("ruff check", [*python("ruff"), "check", "."])
+    runner.command("ruff format", [*python("ruff"), "format", "--check", "."])
+    runner.command("mypy", [*python("mypy")])
+    runner.command("import-linter", [str(Path(sys.executable).with_name("lint-imports"))])
+    makemigrations = ["makemigrations", "--check", "--dry-run"]
+    # Once for each: a migration must not have one site's user model frozen into it.
+    for model in USER_MODELS:
+        runner.command(
+            f"migrations, {model}",
+            [*python("django"), *makemigrations, "--settings", "tests.settings"],
+            {"TEST_USER_MODEL": f"accounts.{model}"},
+        )
+    runner.command(
+        "migrations, example", [sys.executable, "example_project/manage.py", *makemigrations]
+    )
+
+
+def database_tests(runner: Runner) -> None:
+    for name in runner.options.database:
+        if (environment := runner.database(name)) is None:
+            continue
+        marks = (
+            "not browser" if name == runner.options.database[0] else "not browser and not packaging"
+        )
+        runner.pytest(name, ["-m", marks, "--ignore=tests/users"], environment)
+        if name == "mariadb":
+            for title, variant in MARIADB_VARIANTS.items():
+                arguments = ["-m", "database", "--ignore=tests/users"]
+                runner.pytest(title, arguments, environment | variant)
+
+
+def user_model_tests(runner: Runner) -> None:
+    for name in ["sqlite", "postgresql"]:
+        if name not in runner.options.database:
+            continue
+        if (environment := runner.database(name)) is None:
+            continue
+        for model in USER_MODELS:
+            runner.pytest(
+                f"{model}, {name}",
+                [],
+                environment | {"TEST_USER_MODEL": f"accounts.{model}"},
+                folder="tests/users",
+            )
+
+
+def browser_tests(runner: Runner) -> None:
+    try:
+        services.chromium()
+    except services.ServiceMissing as missing:
+        runner.missing("browser", missing)
+        return
+    allowed = runner.options.database
+    name = "postgresql" if "postgresql" in allowed else allowed[0]
+    if (environment := runner.database(name)) is not None:
+        runner.pytest(f"browser, {name}", ["-m", "browser"], environment, folder="tests/browser")
+
+
+def coverage(runner: Runner) -> None:
+    """Judged only when all of it ran: half of the stages cannot reach all of the code."""
+    if not runner.options.everything:
+        return
+    if runner.incomplete:
+        runner.skipped.append("coverage (needs every service)")
+        return
+    runner.command("coverage combine", [*python("coverage"), "combine", "--quiet"])
+    runner.command("coverage", [*python("coverage"), "report"])
+
+
+def python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]
+
+
+@dataclass
+class Stage:
+    name: str
+    seconds: float
+    result: str
+
+
+@dataclass
+class Runner:
+    options: argparse.Namespace
+    scratch: Path
+    stack: contextlib.ExitStack
+    stages: list[Stage] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    incomplete: bool = False
+    tests: Counter[str] = field(default_factory=Counter)
+    environments: dict[str, Environment | None] = field(default_factory=dict)
+
+    def database(self, name: str) -> Environment | None:
+        """How a stage finds the database; None if it is missing, which is then noted once."""
+        if name not in self.environments:
+            self.environments[name] = self._start(name)
+        return self.environments[name]
+
+    def _start(self, name: str) -> Environment | None:
+        if name == "sqlite":
+            return {"DATABASE_URL": f"sqlite:///{self.scratch}/site.sqlite3"}
+        try:
+            return {"DATABASE_URL": self.stack.enter_context(SERVERS[name]())}
+        except services.ServiceMissing as missing:
+            self.missing(name, missing)
+            return None
+
+    def missing(self, name: str, why: Exception) -> None:
+        self.incomplete = True
+        if self.options.required:
+            self.stages.append(Stage(name, 0, f"FAILED: {why}"))
+        else:
+            self.skipped.append(f"{name} ({why})")
+
+    def command(self, name: str, command: list[str], environment: Environment | None = None) -> int:
+        print(f"\n=== {name}", flush=True)
+        started = time.monotonic()
+        code = self._run(command, environment or {})
+        result = "passed" if code == 0 else f"FAILED: exit code {code}"
+        self.stages.append(Stage(name, time.monotonic() - started, result))
+        return code
+
+    def pytest(
+        self, name: str, arguments: Iterable[str], environment: Environment, folder: str = ""
+    ) -> None:
+        """A `folder` of tests may still be empty; a database on which nothing ran is a failure."""
+        if folder and not any((ROOT / folder).rglob("test_*.py")):
+            self.skipped.append(f"{name} ({folder} has no tests)")
+            return
+        report = self.scratch / f"{len(self.stages)}.xml"
+        command = [*python("coverage"), "run", "-m", "pytest", f"--junitxml={report}"]
+        command += [*([folder] if folder else []), *arguments, *self.options.pytest]
+        code = self.command(name, command, environment)
+        if code == NO_TESTS_COLLECTED and self.options.pytest:
+            # A selection of the developer's own need not match in every stage.
+            self.stages[-1].result = "nothing selected"
+            return
+        counts = read_counts(report)
+        if code and not counts["failed"]:
+            # Crashed, ran out of time, or nothing was collected: no test says so itself.
+            counts["failed"] += 1
+        self.tests += counts
+
+    def _run(self, command: list[str], environment: Environment) -> int:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ
+            | {"COVERAGE_FILE": str(self.scratch / ".coverage")}
+            | ({"TEST_REQUIRED": "1"} if self.options.required else {})
+            | environment,
+            start_new_session=True,
+        )
+        try:
+            return process.wait(STAGE_LIMIT)
+        except subprocess.TimeoutExpired:
+            print(f"Not done after {STAGE_LIMIT} seconds.", flush=True)
+            return 124
+        finally:
+            # The whole group: a race's child must not hold locks in the next stage.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def report(self) -> int:
+        width = max([len(stage.name) for stage in self.stages], default=0)
+        print("\n" + "stage".ljust(width) + "  seconds  result")
+        for stage in self.stages:
+            print(f"{stage.name.ljust(width)}  {stage.seconds:7.1f}  {stage.result}")
+        if self.skipped:
+            print("Skipped: " + "; ".join(self.skipped))
+        failed = [stage.name for stage in self.stages if stage.result.startswith("FAILED")]
+        if failed:
+            print("Failed: " + "; ".join(failed))
+        count = self.tests
+        print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
+        ran_nothing = self.options.only != ["lint"] and not count["passed"]
+        return 1 if failed or count["failed"] or ran_nothing else 0
+
+
+def read_counts(report: Path) -> Counter[str]:
+    if not report.exists():
+        return Counter()
+    suites = ElementTree.parse(report).getroot().iter("testsuite")
+    counts: Counter[str] = Counter()
+    for suite in suites:
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        counts["failed"] += failed
+        counts["skipped"] += skipped
+        counts["passed"] += int(suite.get("tests", 0)) - failed - skipped
+    return counts
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""Everything here goes over HTTP: Playwright's event loop makes Django refuse synchronous ORM.
+
+The site is throttled as it would be on the Internet: 30 sign-ins a minute from one address and
+10 for one user name. So the tests share them out between the four demo users.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+from tests.browser.people import AdminPage, DevicePage
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTS_WITHIN = 60
+BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# The page asks every two seconds, and a slow machine may take its time over an answer.
+expect.set_options(timeout=15_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the example project, served as a newcomer would serve it."""
+    folder = tmp_path_factory.mktemp("site")
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    database = os.environ.get("BROWSER_DATABASE_URL") or f"sqlite:///{folder / 'site.sqlite3'}"
+    # What tells this test-suite's own Django what to do is none of the site's business.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DJANGO_", "JWT_REVOKE_", "COVERAGE_")) and name != "REDIS_URL"
+    } | {"DATABASE_URL": database, "DJANGO_SECRET_KEY": "browser-tests-only-" + "k" * 40}
+    output = folder / "output.txt"
+    with output.open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "example_project", "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until_served(f"{address}/api/open/", server, output)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        reason = "no Chromium is installed (Debian: chromium)"
+        if os.environ.get("CI") or os.environ.get("TEST_REQUIRED"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=BROWSER_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def new_context(browser: Browser, site: str) -> Iterator[Callable[..., BrowserContext]]:
+    """A browser profile of its own each: nothing is shared but the server.
+
+    A script error, or anything that the Content-Security-Policy stopped, fails the test.
+    """
+    problems: list[str] = []
+    with contextlib.ExitStack() as stack:
+
+        def new(**options: object) -> BrowserContext:
+            context = browser.new_context(base_url=site, locale="en-US", **options)
+            stack.callback(context.close)
+            context.on("weberror", lambda error: problems.append(str(error.error)))
+            context.on(
+                "console",
+                lambda message: (
+                    problems.append(message.text)
+                    if "Content Security Policy" in message.text
+                    else None
+                ),
+            )
+            return context
+
+        yield new
+    assert problems == []
+
+
+@pytest.fixture
+def device(new_context: Callable[..., BrowserContext]) -> Iterator[Callable[..., DevicePage]]:
+    """Opens the page on a new device; with a user name, signed in and let in.
+
+    Afterwards all of them are logged out: the next test begins with no devices.
+    """
+    pages: list[DevicePage] = []
+
+    def open_device(username: str = "", name: str = "", **options: object) -> DevicePage:
+        page = DevicePage(new_context(**options).new_page())
+        pages.append(page)
+        page.open()
+        if username:
+            page.sign_in(username, name)
+            page.expect_let_in()
+        return page
+
+    yield open_device
+    for page in pages:
+        page.leave()
+
+
+@pytest.fixture
+def admin(new_context: Callable[..., BrowserContext]) -> AdminPage:
+    page = AdminPage(new_context(viewport={"width": 1280, "height": 800}).new_page())
+    page.log_in()
+    return page
+
+
+@pytest.fixture
+def screenshots(tmp_path: Path) -> Path:
+    """Where pictures go: into the docs when they are to be renewed, else away."""
+    if os.environ.get("UPDATE_SCREENSHOTS") != "1":
+        return tmp_path
+    folder = ROOT / "docs" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_until_served(url: str, server: subprocess.Popen[bytes], output: Path) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            break
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"The example project does not serve {url}:\n{output.read_text()[-4000:]}")

@@ -1,0 +1,46 @@
+"""The one set of fixtures: a user, their devices, an anonymous client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from rest_framework.test import APIClient
+
+from jwt_revoke.testing import Device
+
+PASSWORD = "correct horse battery staple"
+
+pytest_plugins = ["jwt_revoke.testing.fixtures"]
+
+
+def make_user(name: str = "alice", **fields: Any) -> Any:
+    """A user of whatever model is configured, with the password ``PASSWORD``."""
+    model = get_user_model()
+    user = model(**{model.USERNAME_FIELD: name}, **fields)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+@pytest.fixture
+def user(db: None) -> Any:
+    return make_user()
+
+
+@pytest.fixture
+def phone(user: Any) -> Device:
+    """A device on which ``user`` is signed in."""
+    return Device(user, "phone", HTTP_USER_AGENT="Phone/1")
+
+
+@pytest.fixture
+def laptop(user: Any) -> Device:
+    """Another one."""
+    return Device(user, "laptop", HTTP_USER_AGENT="Laptop/1")
+
+
+@pytest.fixture
+def anonymous() -> APIClient:
+    return APIClient()

@@ -1,0 +1,9 @@
+"""Servers of the suite's own: private, on free ports, gone when the block is left."""
+
+from tests.services.chromium import chromium
+from tests.services.mariadb import mariadb
+from tests.services.postgresql import postgresql
+from tests.services.redis import redis
+from tests.services.server import ServiceMissing
+
+__all__ = ["ServiceMissing", "chromium", "mariadb", "postgresql", "redis"]

@@ -1,0 +1,11 @@
+import shutil
+
+from tests.services.server import ServiceMissing
+
+
+def chromium() -> str:
+    """The system's browser: Playwright's own would be a download from outside the registries."""
+    for name in ["chromium", "chromium-browser", "google-chrome"]:
+        if path := shutil.which(name):
+            return path
+    raise ServiceMissing("no Chromium is installed (Debian: chromium)")
