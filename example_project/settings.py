@@ -113,6 +113,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        # A refused request is an answer, and the server has logged it already.
+        "django.request": {"level": "ERROR"},
         "jwt_revoke": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }

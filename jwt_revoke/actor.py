@@ -41,5 +41,6 @@ def set_actor(user: Any) -> None:
 
 
 def forget_actor(**_kwargs: Any) -> None:
-    """Receiver of ``request_started``: a thread that serves many requests names nobody anew."""
+    """Receiver of ``request_started`` and ``request_finished``: a thread serves many requests,
+    and does other work between them."""
     _acting.set(None)

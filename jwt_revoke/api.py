@@ -39,6 +39,7 @@ __all__ = [
     "arefresh",
     "arevoke_everyone",
     "arevoke_session",
+    "arevoke_sessions",
     "arevoke_token",
     "arevoke_user",
     "arevoke_users",
@@ -48,6 +49,7 @@ __all__ = [
     "refresh",
     "revoke_everyone",
     "revoke_session",
+    "revoke_sessions",
     "revoke_token",
     "revoke_user",
     "revoke_users",
@@ -102,6 +104,18 @@ def revoke_session(
         return False
     using, cause = database(), Cause.of(reason, actor, note)
     return persistently(using, revocation.revoke_session, using, session_id, cause)
+
+
+def revoke_sessions(
+    sessions: QuerySet[DeviceSession],
+    *,
+    reason: str = "revoked",
+    actor: AbstractBaseUser | str | None = None,
+    note: str = "",
+) -> int:
+    """End the sessions of a queryset as one batch; how many had not ended before."""
+    using, cause = database(), Cause.of(reason, actor, note)
+    return persistently(using, bulk.revoke_sessions, using, sessions, cause)
 
 
 def revoke_token(
@@ -200,6 +214,7 @@ asign_in = sync_to_async(sign_in)
 arefresh = sync_to_async(refresh)
 aend_session = sync_to_async(end_session)
 arevoke_session = sync_to_async(revoke_session)
+arevoke_sessions = sync_to_async(revoke_sessions)
 arevoke_token = sync_to_async(revoke_token)
 arevoke_user = sync_to_async(revoke_user)
 arevoke_users = sync_to_async(revoke_users)

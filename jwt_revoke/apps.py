@@ -1,7 +1,7 @@
 """Wiring only."""
 
-from django.apps import AppConfig
-from django.core.signals import request_started
+from django.apps import AppConfig, apps
+from django.core.signals import request_finished, request_started
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,8 +13,14 @@ class JWTRevokeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import receivers
+        from . import checks, receivers
         from .actor import forget_actor
 
         receivers.connect()
-        request_started.connect(forget_actor, dispatch_uid="jwt_revoke.actor")
+        checks.connect()
+        for moment in (request_started, request_finished):
+            moment.connect(forget_actor, dispatch_uid="jwt_revoke.actor")
+        if apps.is_installed("django.contrib.admin"):
+            from .admin.button import connect
+
+            connect()

@@ -83,7 +83,8 @@ def client_address(request: HttpRequest) -> str | None:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
         address = forwarded[-min(proxies, len(forwarded))] or address
     try:
-        return str(ip_address(address.strip()))
+        # Without an IPv6 zone ("%eth0"): it means nothing elsewhere and has any length.
+        return str(ip_address(address.strip().partition("%")[0]))
     except ValueError:
         return None
 

@@ -65,7 +65,8 @@ class Cause:
         if actor is None:
             who = current_actor()
         else:
-            who = str(getattr(actor, "pk", actor))
+            key = getattr(actor, "pk", actor)
+            who = "" if key is None else str(key)  # AnonymousUser has none
         return cls(reason[:40], who[:255], note[:255])
 
 

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.signals import user_logged_out
-from django.db.models import Model, Q, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 
 from .bulk import revoke_users
@@ -140,9 +140,12 @@ def _saver(path: str) -> Callable[..., None]:
 
 
 def _concerns_us(update_fields: frozenset[str] | None) -> bool:
-    return update_fields is None or not update_fields.isdisjoint(
-        {"password", "is_active", *watched_fields()}
-    )
+    if update_fields is None:
+        return True
+    watched: list[Any] = [get_user_model()._meta.get_field(name) for name in watched_fields()]
+    # A foreign key may be named as the field or as its column.
+    names = {name for field in watched for name in (field.name, field.attname)}
+    return not update_fields.isdisjoint({"password", "is_active", *names})
 
 
 def _path_to_user(model: type[Model], user: type[Any]) -> str | None:
@@ -168,7 +171,7 @@ def _connect_relation(through: type[Model], name: str) -> None:
     key = next(
         field.attname
         for field in through._meta.concrete_fields
-        if field.remote_field and issubclass(get_user_model(), field.remote_field.model)
+        if isinstance(field, ForeignKey) and issubclass(get_user_model(), field.related_model)
     )
 
     def on_row(instance: Any, using: str, **_kwargs: Any) -> None:

@@ -65,6 +65,9 @@ def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> S
             return _answer(facts, extra, token.session_id, token.counter + 1)
         # Somebody was faster. As it stands now, not as an old snapshot has it.
         extra = {**extra, **_rotation_now(using, token.session_id)}
+        if token.counter == extra["refresh_counter"]:
+            # Not a race lost to another refresh, which would have raised the counter: no replay.
+            raise TokenRevoked("session expired meanwhile")
     if token.counter > extra["refresh_counter"]:
         logger.critical(
             "A refresh token is ahead of the database, which went back in time: session=%s",
@@ -120,12 +123,14 @@ def _in_grace(token: RefreshClaims, extra: Mapping[str, Any], request: HttpReque
     """Whether this is the previous token, just superseded, from the same user agent.
 
     By the database's clock on both sides. The answer is the successor there is: no write.
+    Either way from the rotation: SQLite's "now" is taken before it waits for the writer, and a
+    clock stepped back must not make the grace longer.
     """
     rotated_at = extra["rotated_at"]
     return (
         token.counter == extra["refresh_counter"] - 1
         and rotated_at is not None
-        and extra["now"] - rotated_at < conf.REFRESH_GRACE
+        and abs(extra["now"] - rotated_at) < conf.REFRESH_GRACE
         and hmac.compare_digest(user_agent(request).encode(), extra["user_agent"].encode())
     )
 

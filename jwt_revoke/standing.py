@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -19,7 +19,6 @@ from django.db.models import (
     Expression,
     F,
     FilteredRelation,
-    Manager,
     OuterRef,
     Q,
     QuerySet,
@@ -74,8 +73,7 @@ _OF_SESSION: Final = (
 
 def account_manager_queryset(using: str) -> QuerySet[Any]:
     """The user model as its default manager shows it (a tenant's, or without the soft-deleted)."""
-    manager: Manager[Any] = get_user_model()._default_manager
-    return manager.using(using)
+    return cast("QuerySet[Any]", get_user_model()._default_manager.using(using))
 
 
 def facts_queryset(
@@ -84,7 +82,7 @@ def facts_queryset(
     """Users with their ``Facts`` beside them, in one statement whatever is compared."""
     generation = Generation.objects.filter(pk=ONLY_ROW)
     denied = Revocation.objects.filter(scope=SCOPE_TOKEN, subject=jti)
-    return account_manager_queryset(using).annotate(
+    rows: QuerySet[Any] = account_manager_queryset(using).annotate(
         **{
             THIS_SESSION: FilteredRelation(
                 "jwt_revoke_sessions", condition=Q(jwt_revoke_sessions__pk=session)
@@ -98,6 +96,7 @@ def facts_queryset(
             _PREFIX + "denied": Exists(denied),
         },
     )
+    return rows
 
 
 def facts_of(user: Any) -> Facts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+import unicodedata
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
@@ -45,7 +46,7 @@ class CountingThrottle(SimpleRateThrottle):
         return None if rate is None else str(rate)
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        if not self.num_requests or not self.duration:
+        if self.num_requests is None or self.duration is None:
             return True
         subject = self.subject(request)
         if subject is None:
@@ -54,7 +55,8 @@ class CountingThrottle(SimpleRateThrottle):
         window = int(now // self.duration)
         self.remaining = (window + 1) * self.duration - now
         # Hashed: a cache is nobody's place for the names that people try to sign in with.
-        digest = hashlib.sha256(subject.encode()).hexdigest()
+        # JSON may spell half of a surrogate pair, which is refused later and no error here.
+        digest = hashlib.sha256(subject.encode(errors="surrogatepass")).hexdigest()
         key = f"jwt_revoke:throttle:{self.scope}:{window}:{digest}"
         return _count(key, self.duration) <= self.num_requests
 
@@ -81,7 +83,12 @@ class SignInUserThrottle(CountingThrottle):
     def subject(self, request: Request) -> str | None:
         data: Any = request.data
         name = data.get(get_user_model().USERNAME_FIELD) if hasattr(data, "get") else None
-        return name.casefold() if isinstance(name, str) else None
+        # The serializer takes a number for a name too, and trims it; a collation may find the
+        # same account under another case or accent. Each spelling would be a fresh allowance.
+        if not isinstance(name, str | int | float):
+            return None
+        plain = unicodedata.normalize("NFKD", str(name).strip().casefold())
+        return "".join(char for char in plain if not unicodedata.combining(char))
 
 
 class RefreshThrottle(CountingThrottle):

@@ -8,7 +8,7 @@ TEXTS = {
     "connecting": _("Connecting"),
     "connectingDetail": _("Asking the API whether it lets this device in."),
     "letIn": _("Let in"),
-    "letInDetail": _("200. The API accepts this device’s access token."),
+    "letInDetail": _("The API answers 200: it accepts this device’s access token."),
     "refreshed": _("Refreshed, and let in"),
     "refreshedStale": _("401, stale: the account changed. The page fetched new tokens by itself."),
     "refreshedExpired": _("401, expired. The page fetched new tokens by itself."),
@@ -18,7 +18,9 @@ TEXTS = {
     "unreachable": _("The server cannot be reached. Trying again."),
     "signedOut": _("Signed out"),
     "ended": _("Signed out: this session was ended."),
-    "endedDetail": _("The API answered 401, revoked. Nothing signed in on this device works now."),
+    "endedDetail": _(
+        "The API answered 401, revoked. The access token and the refresh token are both dead."
+    ),
     "loggedOut": _("You logged out on this device."),
     "loggedOutEverywhere": _("You logged out on every device."),
     "thisDevice": _("This device"),

@@ -37,7 +37,7 @@ class Device(APIClient):
     """DRF's test client, signed in as ``user`` on a device of its own.
 
     Its requests carry the access token. ``access``, ``refresh_token`` and ``session_id`` are
-    those of its sign-in, or of the last ``refresh()``.
+    those of its sign-in, or of the last ``refresh_tokens()``.
     """
 
     def __init__(self, user: Any, name: str = "test device", **defaults: Any) -> None:
@@ -75,7 +75,7 @@ class Device(APIClient):
 
 @contextmanager
 def collect_revocations() -> Iterator[list[dict[str, Any]]]:
-    """The arguments of each ``revoked`` signal sent inside; a ``TestCase`` commits at the end."""
+    """The arguments of each ``revoked`` signal: complete when the block is left, as a commit."""
     seen: list[dict[str, Any]] = []
 
     def on_revoked(**arguments: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -17,7 +18,6 @@ def sign_in(db: None) -> type[Device]:
 
 
 @pytest.fixture
-def revocations(db: None) -> Iterator[list[dict[str, Any]]]:
-    """The ``revoked`` signals of this test, sent as if each had been committed at once."""
-    with collect_revocations() as seen:
-        yield seen
+def revocations(db: None) -> Callable[[], AbstractContextManager[list[dict[str, Any]]]]:
+    """``with revocations() as revoked:`` lists what is revoked inside, once it is left."""
+    return collect_revocations

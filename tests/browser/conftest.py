@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
@@ -103,7 +104,7 @@ def new_context(browser: Browser, site: str) -> Iterator[Callable[..., BrowserCo
     problems: list[str] = []
     with contextlib.ExitStack() as stack:
 
-        def new(**options: object) -> BrowserContext:
+        def new(**options: Any) -> BrowserContext:
             context = browser.new_context(base_url=site, locale="en-US", **options)
             stack.callback(context.close)
             context.on("weberror", lambda error: problems.append(str(error.error)))
@@ -129,7 +130,7 @@ def device(new_context: Callable[..., BrowserContext]) -> Iterator[Callable[...,
     """
     pages: list[DevicePage] = []
 
-    def open_device(username: str = "", name: str = "", **options: object) -> DevicePage:
+    def open_device(username: str = "", name: str = "", **options: Any) -> DevicePage:
         page = DevicePage(new_context(**options).new_page())
         pages.append(page)
         page.open()

@@ -51,6 +51,7 @@ def test_the_admin_logs_a_user_out_everywhere(
     admin.open_user("alice")
     admin.picture(screenshots / "admin-button.png")
     admin.ask_to_log_out_everywhere()
+    expect(admin.page.locator("#user-tools")).to_contain_text("admin")  # who acts, not upon whom
     for name in [LAPTOP, *ELSEWHERE]:
         expect(admin.page.locator("#content")).to_contain_text(name)
     admin.picture(screenshots / "admin-confirm.png")

@@ -193,7 +193,10 @@ export class Client {
   }
 
   async #send(method, path, { body, access, background = false } = {}) {
-    const headers = { Accept: "application/json" };
+    const headers = {
+      Accept: "application/json",
+      "Accept-Language": document.documentElement.lang, // errors in the page's own language
+    };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (access) headers.Authorization = `Bearer ${access}`;
     const started = performance.now();

@@ -6,7 +6,7 @@ import { SessionList } from "./sessions.js";
 import { put, say } from "./texts.js";
 
 const PING_EVERY = 2000;
-const SESSIONS_EVERY = 3; // pings
+const SESSIONS_EVERY = 2; // pings
 const BEATS = 36;
 const REFRESHED_SHOWN = 6000;
 const TOAST_SHOWN = 6000;

@@ -1,0 +1,11 @@
+"""The admin: sessions, the log, and "Log out everywhere" on any user admin.
+
+``django.contrib.admin`` finds this package by itself; ``apps.py`` calls ``connect`` so that the
+button appears in either order of ``INSTALLED_APPS``.
+"""
+
+from .button import connect
+from .log import RevocationAdmin
+from .sessions import DeviceSessionAdmin
+
+__all__ = ["DeviceSessionAdmin", "RevocationAdmin", "connect"]

@@ -1,0 +1,110 @@
+"""Puts "Log out everywhere" on every admin of the user model, without subclassing.
+
+An admin is equipped as it is registered, on whatever site; those registered before us are
+equipped when we connect. Each *instance* is equipped, so that a site's own ``get_urls`` or
+``render_change_form`` is called as it stands, whether it calls ``super()`` or not.
+"""
+
+from __future__ import annotations
+
+from functools import partial, update_wrapper
+from typing import Any
+
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin.sites import all_sites
+from django.contrib.admin.utils import quote
+from django.contrib.auth import get_user_model
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+
+from ..actor import acting
+from .logout import log_out_selected, logout_view, may_log_out
+
+CHANGE_FORM = "jwt_revoke/admin/user_change_form.html"
+
+
+def connect() -> None:
+    """Equip what is registered and what will be; harmless when repeated."""
+    if hasattr(AdminSite.register, "jwt_revoke_original"):
+        return
+    AdminSite.register = _wrapped(AdminSite.register, _register)  # type: ignore[method-assign]
+    AdminSite.admin_view = _wrapped(AdminSite.admin_view, _admin_view)  # type: ignore[method-assign]
+    for site in all_sites:
+        _equip_site(site)
+
+
+def _wrapped(original: Any, wrapper: Any) -> Any:
+    def method(self: AdminSite, *args: Any, **kwargs: Any) -> Any:
+        return wrapper(original, self, *args, **kwargs)
+
+    method.jwt_revoke_original = original  # type: ignore[attr-defined]
+    return update_wrapper(method, original)
+
+
+def _register(original: Any, site: AdminSite, *args: Any, **kwargs: Any) -> None:
+    original(site, *args, **kwargs)
+    _equip_site(site)
+
+
+def _admin_view(original: Any, site: AdminSite, view: Any, *args: Any, **kwargs: Any) -> Any:
+    """Whoever uses the admin is the actor of what its views revoke."""
+
+    def named(request: HttpRequest, *view_args: Any, **view_kwargs: Any) -> Any:
+        with acting(request):
+            return view(request, *view_args, **view_kwargs)
+
+    return original(site, update_wrapper(named, view), *args, **kwargs)
+
+
+def _equip_site(site: AdminSite) -> None:
+    for model, model_admin in site._registry.items():  # noqa: SLF001  (is_registered() can't list)
+        if _is_user(model) and not hasattr(model_admin, "has_revoke_tokens_permission"):
+            _equip(model_admin)
+
+
+def _is_user(model: type[Model]) -> bool:
+    user = get_user_model()._meta.concrete_model
+    return user is not None and issubclass(model, user)
+
+
+def _equip(model_admin: Any) -> None:
+    model_admin.has_revoke_tokens_permission = partial(may_log_out, model_admin)
+    model_admin.get_urls = partial(_get_urls, model_admin, model_admin.get_urls)
+    model_admin.render_change_form = partial(
+        _render_change_form, model_admin, model_admin.render_change_form
+    )
+    # None means that the site wants no actions at all.
+    if model_admin.actions is not None:
+        model_admin.actions = [*model_admin.actions, log_out_selected]
+
+
+def _url_name(model_admin: ModelAdmin[Any]) -> str:
+    return f"{model_admin.opts.app_label}_{model_admin.opts.model_name}_log_out_everywhere"
+
+
+def _get_urls(model_admin: ModelAdmin[Any], original: Any) -> list[URLPattern]:
+    view = model_admin.admin_site.admin_view(partial(logout_view, model_admin))
+    ours = path("<path:object_id>/log-out-everywhere/", view, name=_url_name(model_admin))
+    return [ours, *original()]
+
+
+def _render_change_form(
+    model_admin: ModelAdmin[Any], original: Any, request: HttpRequest, *args: Any, **kwargs: Any
+) -> HttpResponseBase:
+    response: HttpResponseBase = original(request, *args, **kwargs)
+    if not isinstance(response, TemplateResponse) or response.context_data is None:
+        return response
+    user = response.context_data.get("original")
+    if user is None or not may_log_out(model_admin, request, user):
+        return response
+    site = model_admin.admin_site.name
+    try:
+        url = reverse(f"{site}:{_url_name(model_admin)}", args=[quote(user.pk)], current_app=site)
+    except NoReverseMatch:
+        return response  # the site builds its URLs without asking this admin
+    parent = response.resolve_template(response.template_name)
+    response.context_data.update(jwt_revoke_parent=parent, jwt_revoke_log_out_url=url)
+    response.template_name = CHANGE_FORM
+    return response

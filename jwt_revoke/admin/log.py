@@ -1,0 +1,34 @@
+"""The revocation log in the admin: read-only for everyone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from ..models import SCOPE_EVERYONE, SCOPE_SESSION, SCOPE_TOKEN, SCOPE_USER, Revocation
+from .readonly import ReadOnlyAdmin, keys_of_users
+
+
+@admin.register(Revocation)
+class RevocationAdmin(ReadOnlyAdmin):
+    """The newest first; searched by a user's exact name or by the subject itself."""
+
+    list_display = ("created_at", "scope", "subject", "effect", "reason", "actor", "note")
+    ordering = ("-id",)
+    search_fields = ("subject",)
+    search_help_text = _("A user’s exact name or key, a session’s id, or a token’s jti")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        subjects = {term, *map(str, keys_of_users(term))}
+        # The scope is named, all of them, because the index begins with it.
+        scopes = (SCOPE_TOKEN, SCOPE_SESSION, SCOPE_USER, SCOPE_EVERYONE)
+        return queryset.filter(scope__in=scopes, subject__in=subjects), False

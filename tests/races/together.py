@@ -1,0 +1,154 @@
+"""Things that happen at the same moment: threads behind a barrier, processes behind a word."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import connection, connections
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 60
+"""Seconds until a race that hangs is a failure."""
+
+
+def together(*actions: Callable[[], Any]) -> list[Any]:
+    """What each action returned or raised; each in a thread of its own, all begun at once."""
+    barrier = threading.Barrier(len(actions))
+
+    def run(action: Callable[[], Any]) -> Any:
+        try:
+            # A connection takes longer to open than what races on it.
+            connection.ensure_connection()
+            barrier.wait(PATIENCE)
+            return action()
+        except Exception as error:  # noqa: BLE001 - handed back to be judged
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return list(pool.map(run, actions, timeout=PATIENCE))
+
+
+class Pause:
+    """Stops the first thread that reaches a step, until ``meanwhile`` has been done.
+
+    ``before`` and ``after`` say on which side of the step it stops. The step itself is the real
+    one; retries and other threads go through it unhindered.
+    """
+
+    def __init__(self, monkeypatch: Any) -> None:
+        self.monkeypatch = monkeypatch
+        self.reached, self.resume = threading.Event(), threading.Event()
+        self.taken = threading.Lock()
+
+    def before(self, module: Any, name: str) -> Pause:
+        real = getattr(module, name)
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            self._stop()
+            return real(*args, **kwargs)
+
+        self.monkeypatch.setattr(module, name, step)
+        return self
+
+    def after(self, module: Any, name: str) -> Pause:
+        real = getattr(module, name)
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            result = real(*args, **kwargs)
+            self._stop()
+            return result
+
+        self.monkeypatch.setattr(module, name, step)
+        return self
+
+    def _stop(self) -> None:
+        if self.taken.acquire(blocking=False):
+            self.reached.set()
+            assert self.resume.wait(PATIENCE)
+
+    def race(self, action: Callable[[], Any], meanwhile: Callable[[], Any]) -> tuple[Any, Any]:
+        """``action`` stopped at the step, ``meanwhile`` done from end to end, ``action`` ended."""
+
+        def interfere() -> Any:
+            assert self.reached.wait(PATIENCE), "the step was never reached"
+            try:
+                return meanwhile()
+            finally:
+                self.resume.set()
+
+        first, second = together(action, interfere)
+        return first, second
+
+
+class Worker:
+    """A process of its own, with its own Django, on the database of this test."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.races.worker"],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": _address(), "DJANGO_SETTINGS_MODULE": SETTINGS},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def write(self, what: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(what) + "\n")
+        self.process.stdin.flush()
+
+    def read(self) -> Any:
+        assert self.process.stdout
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0
+
+
+SETTINGS = "tests.settings"
+
+
+@contextlib.contextmanager
+def workers(count: int) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
+    """``post(path, bodies)`` sends one body per thread, spread over ``count`` processes; each
+    answers ``[status, body]``. All threads of all processes begin at one word."""
+    with contextlib.ExitStack() as stack:
+        crew = [Worker() for _ in range(count)]
+        for worker in crew:
+            stack.callback(worker.close)
+        for worker in crew:
+            assert worker.read() == "up"
+        yield partial(_post, crew)
+
+
+def _post(crew: list[Worker], path: str, bodies: Sequence[Any]) -> list[Any]:
+    shares = [bodies[at :: len(crew)] for at in range(len(crew))]
+    for worker, share in zip(crew, shares, strict=True):
+        worker.write({"path": path, "bodies": share})
+    for worker in crew:
+        assert worker.read() == "ready"
+    for worker in crew:
+        worker.write("go")
+    return [answer for worker in crew for answer in worker.read()]
+
+
+def _address() -> str:
+    name = str(connection.settings_dict["NAME"])
+    url = urlsplit(os.environ["DATABASE_URL"])
+    return f"sqlite:///{name}" if connection.vendor == "sqlite" else url._replace(path=name).geturl()
