@@ -95,6 +95,9 @@ JWT_REVOKE: dict[str, Any] = {
 }
 if signing_key := env.text("JWT_REVOKE_SIGNING_KEY"):
     JWT_REVOKE["SIGNING_KEYS"] = [signing_key]
+if DEBUG:
+    # On one's own machine, keys derived from SECRET_KEY are good enough: no warning at each start.
+    SILENCED_SYSTEM_CHECKS = ["jwt_revoke.W201"]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from django.db import DatabaseError, OperationalError, connections, models, transaction
+from django.db import Error, OperationalError, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, Model, Value
 from django.db.models.constants import OnConflict
@@ -135,7 +135,7 @@ def execute(using: str, sql: str, params: Sequence[Any]) -> int:
         return int(cursor.rowcount)
 
 
-def is_transient(error: DatabaseError, vendor: str) -> bool:
+def is_transient(error: Error, vendor: str) -> bool:
     """Whether the same statement may succeed when tried again: a lock, a deadlock, a race."""
     cause = error.__cause__ or error
     if vendor == "sqlite":
@@ -157,7 +157,7 @@ def persistently(using: str, action: Callable[P, R], *args: P.args, **kwargs: P.
     while True:
         try:
             return action(*args, **kwargs)
-        except DatabaseError as error:
+        except Error as error:
             if connection.in_atomic_block:
                 raise
             if attempt == _ATTEMPTS or not is_transient(error, connection.vendor):
@@ -176,6 +176,10 @@ def lock_rows(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
     return queryset.select_for_update(no_key=weaker)
 
 
-def atomically(using: str) -> transaction.Atomic:
-    """Our own writes as one transaction, or part of the caller's."""
-    return transaction.atomic(using=using, savepoint=False)
+def atomically(using: str, *, refusable: bool = False) -> transaction.Atomic:
+    """Our own writes as one transaction, or part of the caller's.
+
+    ``refusable``: a refusal may be raised inside. Within a transaction of the caller's it undoes
+    our part of it, and must not make the whole unusable.
+    """
+    return transaction.atomic(using=using, savepoint=refusable)

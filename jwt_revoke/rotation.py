@@ -18,7 +18,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, OuterRef
+from django.db.models import F
 from django.http import HttpRequest
 
 from . import signals
@@ -29,7 +29,7 @@ from .devices import user_agent
 from .exceptions import RefreshReused, TokenRevoked
 from .log import Cause
 from .minting import SignedIn, mint, require_live, session_facts
-from .models import EFFECT_SESSION, DeviceSession, UserTokenState, database
+from .models import EFFECT_SESSION, DeviceSession, database
 from .revocation import revoke_session, revoke_user
 from .standing import Facts
 
@@ -84,7 +84,12 @@ def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> S
 
 
 def _rotate(using: str, token: RefreshClaims, now: datetime) -> bool:
-    """Compare and swap, in one statement that also requires the session live."""
+    """Compare and swap, in one statement that also requires the session live.
+
+    The user's floor is not asked again: whoever raises it ends the session's row in the same
+    transaction, and what was read before it is dead below it. Asking would lock the state after
+    the session on MariaDB, against the lock order.
+    """
     return bool(
         DeviceSession.objects.using(using)
         .filter(
@@ -94,9 +99,6 @@ def _rotate(using: str, token: RefreshClaims, now: datetime) -> bool:
             held_at__isnull=True,
             expires_at__gt=DatabaseNow(),
             idle_expires_at__gt=DatabaseNow(),
-            opened_version__gte=UserTokenState.objects.filter(user_id=OuterRef("user_id")).values(
-                "session_floor"
-            ),
         )
         .update(
             refresh_counter=F("refresh_counter") + 1,

@@ -52,7 +52,7 @@ def replace_session(
     using = database()
 
     def replace() -> SignedIn:
-        with atomically(using):
+        with atomically(using, refusable=True):
             revoke_user(using, user.pk, cause, EFFECT_SESSION)
             return _reopen(using, user, session_id, request)
 
@@ -89,7 +89,7 @@ def change_password(
     verified = user.password
 
     def change() -> SignedIn:
-        with atomically(using):
+        with atomically(using, refusable=True):
             rows = type(user)._base_manager.using(using).filter(pk=user.pk, password=verified)
             if not lock_rows(rows).exists():
                 raise SignInRefused("the password changed meanwhile")
@@ -117,7 +117,7 @@ def _sign_in(
 ) -> SignedIn:
     if conf.MAX_SESSIONS_PER_USER is None:
         return _open(using, user, session, request)
-    with atomically(using):
+    with atomically(using, refusable=True):
         # One sign-in of this user at a time, or two would both find room.
         states = UserTokenState.objects.using(using).filter(pk=user.pk)
         if lock_rows(states).first() is None:

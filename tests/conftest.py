@@ -24,6 +24,11 @@ def make_user(name: str = "alice", **fields: Any) -> Any:
     return user
 
 
+def credentials(name: str = "alice", password: str = PASSWORD) -> dict[str, str]:
+    """The body of a sign-in."""
+    return {get_user_model().USERNAME_FIELD: name, "password": password}
+
+
 @pytest.fixture
 def user(db: None) -> Any:
     return make_user()

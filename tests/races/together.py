@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
+
+from jwt_revoke import api
+from jwt_revoke.exceptions import TokenRevoked, Unavailable
+from jwt_revoke.minting import SignedIn
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60
@@ -39,6 +43,22 @@ def together(*actions: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(actions)) as pool:
         return list(pool.map(run, actions, timeout=PATIENCE))
+
+
+def is_busy(answer: Any) -> bool:
+    """One writer at a time is all that SQLite has: whoever waited too long is told to retry."""
+    if connection.vendor != "sqlite":
+        return False
+    return isinstance(answer, Unavailable | OperationalError) or answer == 503
+
+
+def is_dead(tokens: SignedIn) -> bool:
+    """Whether neither token of an answer opens anything."""
+    try:
+        api.refresh(tokens.refresh)
+    except TokenRevoked:
+        return api.is_revoked(tokens.access)
+    return False
 
 
 class Pause:

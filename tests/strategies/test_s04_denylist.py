@@ -1,0 +1,43 @@
+"""s04: a denylist of ``jti`` until ``exp``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from jwt_revoke import api
+from jwt_revoke.models import Revocation
+from tests.strategies.over_http import Phone
+
+pytestmark = pytest.mark.django_db
+
+
+def test_denied_token_is_refused_and_its_session_goes_on(user):
+    phone = Phone()
+    denied = phone.access
+    assert api.revoke_token(denied, reason="lost")
+    assert phone.standing() == "stale"
+    assert phone.may_renew()
+    assert phone.standing() == "live"
+    assert phone.standing(denied) == "stale"
+
+
+def test_only_that_token_is_denied(user):
+    phone, laptop = Phone(), Phone(device="laptop")
+    api.revoke_token(phone.access)
+    assert laptop.standing() == "live"
+
+
+def test_entry_is_kept_until_the_token_expires(user):
+    phone = Phone()
+    api.revoke_token(phone.access, reason="lost")
+    entry = Revocation.objects.get()
+    assert (entry.scope, entry.subject, entry.reason) == ("token", phone.claims["jti"], "lost")
+    assert entry.expires_at == datetime.fromtimestamp(phone.claims["exp"], UTC)
+
+
+def test_verify_says_that_a_denied_token_is_dead(user):
+    phone = Phone()
+    api.revoke_token(phone.access)
+    assert phone.post("/api/auth/token/verify/", {"token": phone.access}).status_code == 401
