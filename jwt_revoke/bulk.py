@@ -53,12 +53,14 @@ def revoke_users(using: str, users: QuerySet[Any], cause: Cause, effect: str) ->
             .filter(batch=batch)
             .annotate(key=log.key_of_subject(using, model._meta.pk))
         )
-        _create_missing_states(using, entries)
         keys = entries.order_by().values("key")
         states = UserTokenState.objects.using(using).filter(user_id__in=keys).order_by("user_id")
         # Locked in the order of their keys before any is changed: two bulk calls that overlap
         # would lock each other's rows crosswise otherwise.
         deque(lock_rows(states).values_list("pk", flat=True).iterator(_LOCK_PAGE), maxlen=0)
+        # Only now: at MariaDB's default isolation its look at the states takes shared locks,
+        # which two calls would both hold while each waits for the other's to become exclusive.
+        _create_missing_states(using, entries)
         key = log.key_of_subject(using, model._meta.pk, OuterRef("subject"))
         current = UserTokenState.objects.filter(user_id=key).values("version")
         Revocation.objects.using(using).filter(batch=batch).alias(current=Subquery(current)).filter(
@@ -134,7 +136,7 @@ def _create_missing_states(using: str, entries: QuerySet[Revocation]) -> None:
     insert_select(
         using,
         UserTokenState,
-        entries.filter(~known).order_by(),
+        entries.filter(~known).order_by("key"),
         {
             "user": F("key"),
             "version": newest,

@@ -45,7 +45,8 @@ class DatabaseNow(Func):
     def as_mysql(self, compiler: Any, connection: BaseDatabaseWrapper, **kw: Any) -> Any:
         if connection.timezone_name == "UTC":
             return "UTC_TIMESTAMP(6)", []
-        return self.as_sql(compiler, connection, **kw)
+        sql, params = self.as_sql(compiler, connection, **kw)
+        return f"CAST({sql} AS DATETIME(6))", params
 
 
 def insert_missing(using: str, row: Model) -> None:

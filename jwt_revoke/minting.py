@@ -59,7 +59,9 @@ def settled_account(using: str, user_pk: Any) -> Facts:
         settle(using, user_pk)
     else:
         return facts
-    facts = facts_of(rows.all().get())
+    facts = next(map(facts_of, rows.all()), None)
+    if facts is None:
+        raise SignInRefused("the user was deleted meanwhile")
     if facts.version is None:
         # The caller's transaction reads a snapshot older than the row that another one made.
         raise Unavailable("the state row is not visible in this transaction")

@@ -18,7 +18,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 
 from .bulk import revoke_users
 from .conf import conf
-from .database import atomically
+from .database import atomically, persistently
 from .log import Cause
 from .models import EFFECT_SESSION, database
 from .revocation import forget_user, revoke_user
@@ -71,7 +71,7 @@ def on_user_relation_changed(
     if not _changes(action, pk_set):
         return
     if not reverse:
-        _role_changed(using, Q(pk=instance.pk))
+        _role_of_one_changed(using, instance.pk)
     elif action == "pre_clear":
         name = "groups" if isinstance(instance, Group) else "user_permissions"
         _role_changed(using, Q(**{name: instance}))
@@ -130,11 +130,11 @@ def _saver(path: str) -> Callable[..., None]:
         if using != database() or not _concerns_us(update_fields):
             return
         if path == "pk":
-            settle(using, instance.pk, created=created and not raw)
+            persistently(using, settle, using, instance.pk, created=created and not raw)
             return
         users = get_user_model()._base_manager.using(using).filter(**{path: instance.pk})
         for pk in users.values_list("pk", flat=True):
-            settle(using, pk)
+            persistently(using, settle, using, pk)
 
     return on_saved
 
@@ -175,7 +175,7 @@ def _connect_relation(through: type[Model], name: str) -> None:
     )
 
     def on_row(instance: Any, using: str, **_kwargs: Any) -> None:
-        _role_changed(using, Q(pk=getattr(instance, key)))
+        _role_of_one_changed(using, getattr(instance, key))
 
     _connect(post_save, on_row, through, f"{name}_row")
     _connect(post_delete, on_row, through, f"{name}_row")
@@ -205,6 +205,12 @@ def _role_changed(using: str, whom: Q) -> None:
         return
     users: QuerySet[Any] = get_user_model()._base_manager.using(using).filter(whom)
     revoke_users(using, users, Cause.of("role_changed"), effect)
+
+
+def _role_of_one_changed(using: str, user_pk: Any) -> None:
+    effect = conf.REVOKE_ON["role_changed"]
+    if using == database() and effect:
+        revoke_user(using, user_pk, Cause.of("role_changed"), effect)
 
 
 def _watch_hasher_upgrades(user: type[Any]) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.contrib.auth import get_user_model
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
@@ -122,6 +123,8 @@ def revoke_everyone(using: str, cause: Cause, effect: str) -> int:
 def forget_user(using: str, user_pk: Any, cause: Cause) -> None:
     """The user is being deleted, or is gone: revoke, and remove our rows of them."""
     with atomically(using):
+        # The user first: the deletion takes that row after ours, a save of it takes it before.
+        lock_rows(get_user_model()._base_manager.using(using).filter(pk=user_pk)).exists()
         states = UserTokenState.objects.using(using).filter(pk=user_pk)
         effect = conf.REVOKE_ON["deleted"]
         if effect and lock_rows(states).exists():

@@ -84,11 +84,14 @@ class SignInUserThrottle(CountingThrottle):
         data: Any = request.data
         name = data.get(get_user_model().USERNAME_FIELD) if hasattr(data, "get") else None
         # The serializer takes a number for a name too, and trims it; a collation may find the
-        # same account under another case or accent. Each spelling would be a fresh allowance.
+        # same account under another case or accent, or with characters of no width between.
+        # Each spelling would be a fresh allowance.
         if not isinstance(name, str | int | float):
             return None
         plain = unicodedata.normalize("NFKD", str(name).strip().casefold())
-        return "".join(char for char in plain if not unicodedata.combining(char))
+        return "".join(
+            char for char in plain if char.isprintable() and not unicodedata.combining(char)
+        )
 
 
 class RefreshThrottle(CountingThrottle):

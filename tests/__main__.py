@@ -134,6 +134,8 @@ def browser_tests(runner: Runner) -> None:
     allowed = runner.options.database
     name = "postgresql" if "postgresql" in allowed else allowed[0]
     if (environment := runner.database(name)) is not None:
+        # The site under test runs in a process of its own; this is where it finds its database.
+        environment |= {"BROWSER_DATABASE_URL": environment["DATABASE_URL"]}
         runner.pytest(f"browser, {name}", ["-m", "browser"], environment, folder="tests/browser")
 
 

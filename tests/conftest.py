@@ -13,6 +13,7 @@ from jwt_revoke.testing import Device
 PASSWORD = "correct horse battery staple"
 
 pytest_plugins = ["jwt_revoke.testing.fixtures"]
+pytest.register_assert_rewrite("tests.wire")
 
 
 def make_user(name: str = "alice", **fields: Any) -> Any:

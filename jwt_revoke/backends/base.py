@@ -65,7 +65,8 @@ def get_backend() -> BaseBackend:
 
 
 def _forget_backend(*, setting: str, **_kwargs: Any) -> None:
-    if setting in {"JWT_REVOKE", "AUTH_USER_MODEL", "DATABASES"}:
+    # The database backend has compiled what the last two decide.
+    if setting in {"JWT_REVOKE", "AUTH_USER_MODEL", "DATABASES", "USE_TZ", "TIME_ZONE"}:
         get_backend.cache_clear()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -57,9 +58,12 @@ class SessionListView(SignedInView):
 
     serializer_class = serializers.SessionSerializer
 
+    def get_queryset(self) -> QuerySet[DeviceSession]:
+        """The caller's live sessions. (The browsable API asks for it too.)"""
+        return live_sessions(database()).filter(user_id=self.user.pk).order_by("-last_used_at")
+
     def get(self, request: Request) -> Response:
-        rows = live_sessions(database()).filter(user_id=self.user.pk).order_by("-last_used_at")
-        return Response(self.get_serializer(rows, many=True).data)
+        return Response(self.get_serializer(self.get_queryset(), many=True).data)
 
 
 class SessionView(SignedInView):

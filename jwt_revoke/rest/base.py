@@ -81,7 +81,11 @@ class OpenView(GenericAPIView[Any]):
     authentication_classes: Any = []
     permission_classes: Any = [permissions.AllowAny]
     parser_classes: Any = [BoundedJSONParser, parsers.FormParser, parsers.MultiPartParser]
+    # What a site sets for its own API does not fit these: a version in a namespace, say, would
+    # make every one of them 404.
     pagination_class = None
+    versioning_class = None
+    filter_backends: Any = ()
     refused_token = False
     """Whether the 401 being answered is about a token (RFC 6750 §3.1)."""
 

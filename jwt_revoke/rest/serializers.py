@@ -30,7 +30,18 @@ class PasswordField(serializers.CharField):
         )
 
 
-class SignInSerializer(serializers.Serializer[Any]):
+class SecretsSerializer(serializers.Serializer[Any]):
+    """A body that holds secrets: the browsable API's form does not show them again."""
+
+    def get_initial(self) -> Any:
+        """What a form starts with: after an attempt, nothing that is only written."""
+        initial = super().get_initial()
+        if not hasattr(self, "initial_data"):
+            return initial
+        return {name: value for name, value in initial.items() if not self.fields[name].write_only}
+
+
+class SignInSerializer(SecretsSerializer):
     """The user model's username field, ``password``, and a name for the device."""
 
     password = PasswordField()
@@ -41,19 +52,19 @@ class SignInSerializer(serializers.Serializer[Any]):
         return {get_user_model().USERNAME_FIELD: username, **super().get_fields()}
 
 
-class RefreshSerializer(serializers.Serializer[Any]):
+class RefreshSerializer(SecretsSerializer):
     """A refresh token."""
 
     refresh = serializers.CharField(write_only=True)
 
 
-class LogoutSerializer(serializers.Serializer[Any]):
+class LogoutSerializer(SecretsSerializer):
     """A refresh token, where the access token is not sent or has died."""
 
     refresh = serializers.CharField(required=False, allow_blank=True, write_only=True)
 
 
-class VerifySerializer(serializers.Serializer[Any]):
+class VerifySerializer(SecretsSerializer):
     """An access token or a refresh token."""
 
     token = serializers.CharField(write_only=True)
@@ -65,7 +76,7 @@ class LogoutAllSerializer(serializers.Serializer[Any]):
     keep_current = serializers.BooleanField(required=False, default=False)
 
 
-class PasswordChangeSerializer(serializers.Serializer[Any]):
+class PasswordChangeSerializer(SecretsSerializer):
     """The old password and the new one; ``context["request"].user`` owns both."""
 
     old_password = PasswordField()
@@ -82,7 +93,7 @@ class PasswordChangeSerializer(serializers.Serializer[Any]):
         return value
 
 
-class ReauthenticateSerializer(serializers.Serializer[Any]):
+class ReauthenticateSerializer(SecretsSerializer):
     """The password once more."""
 
     password = PasswordField()
@@ -103,6 +114,8 @@ class SessionSerializer(serializers.ModelSerializer[DeviceSession]):
             *("created_at", "last_used_at", "expires_at", "current"),
         )
         read_only_fields = tuple(name for name in fields if name != "name")
+        # The model's "blank" would make it optional, and a PATCH without it mean nothing.
+        extra_kwargs = {"name": {"required": True}}
 
     def get_current(self, session: DeviceSession) -> bool:
         return bool(session.pk == self.context["request"].auth.sid)

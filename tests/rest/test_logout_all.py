@@ -94,13 +94,13 @@ def test_keep_current_ends_the_others(phone, laptop):
     assert laptop.standing == "revoked"
 
 
-def test_keep_current_opens_a_new_session_of_the_same_name(phone, user):
+def test_keep_current_opens_a_new_session_of_the_same_name(phone, anonymous):
     """What was stolen before does not survive inside the kept session."""
     body = phone.post(URL, KEEP).json()
     assert body["session"] != str(phone.session_id)
     assert phone.standing == "revoked"
     access = f"Bearer {body['access']}"
-    (session,) = phone.get(AUTH + "sessions/", HTTP_AUTHORIZATION=access).json()
+    (session,) = anonymous.get(AUTH + "sessions/", HTTP_AUTHORIZATION=access).json()
     assert (session["id"], session["name"]) == (body["session"], "phone")
 
 

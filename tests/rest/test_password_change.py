@@ -20,10 +20,10 @@ def test_the_answer_holds_new_tokens(phone):
     assert response.json().keys() == {"access", "refresh", "expires_in", "session"}
 
 
-def test_the_new_tokens_live(phone):
+def test_the_new_tokens_live(phone, anonymous):
     body = phone.post(URL, BODY).json()
     bearer = {"HTTP_AUTHORIZATION": f"Bearer {body['access']}"}
-    assert phone.get("/api/ping/", **bearer).status_code == 200
+    assert anonymous.get("/api/ping/", **bearer).status_code == 200
     refreshed = phone.post(AUTH + "token/refresh/", {"refresh": body["refresh"]})
     assert refreshed.status_code == 200
 
@@ -33,10 +33,10 @@ def test_everything_issued_before_is_dead(phone, laptop):
     assert (phone.standing, laptop.standing) == ("revoked", "revoked")
 
 
-def test_the_device_keeps_its_name_in_a_new_session(phone):
+def test_the_device_keeps_its_name_in_a_new_session(phone, anonymous):
     body = phone.post(URL, BODY).json()
     bearer = {"HTTP_AUTHORIZATION": f"Bearer {body['access']}"}
-    (item,) = phone.get(AUTH + "sessions/", **bearer).json()
+    (item,) = anonymous.get(AUTH + "sessions/", **bearer).json()
     assert (item["id"], item["name"]) == (body["session"], "phone")
     assert body["session"] != str(phone.session_id)
 

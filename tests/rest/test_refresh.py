@@ -39,9 +39,9 @@ def test_the_refresh_token_is_rotated(phone):
     assert refresh(phone).json()["refresh"] != phone.refresh_token
 
 
-def test_the_new_access_token_opens_the_api(phone):
+def test_the_new_access_token_opens_the_api(phone, anonymous):
     access = refresh(phone).json()["access"]
-    response = phone.get("/api/ping/", HTTP_AUTHORIZATION=f"Bearer {access}")
+    response = anonymous.get("/api/ping/", HTTP_AUTHORIZATION=f"Bearer {access}")
     assert response.status_code == 200
 
 

@@ -1,0 +1,121 @@
+"""What each endpoint costs (docs/queries.md quotes this table), invariants 7 and 8."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jwt_revoke.testing import Device
+from tests.conftest import PASSWORD, credentials
+from tests.wire import AUTH
+
+STATEMENTS = {
+    "any request of the site": 1,
+    "POST token/": 3,
+    "POST token/, wrong password": 1,
+    "POST token/refresh/": 2,
+    "POST token/refresh/, again within the grace": 1,
+    "POST token/refresh/, a replay": 3,
+    "POST token/verify/, access token": 1,
+    "POST token/verify/, refresh token": 1,
+    "POST token/blacklist/": 2,
+    "POST logout/": 2,
+    "POST logout/, again": 1,
+    "POST logout/all/": 5,
+    "POST logout/all/, keep_current": 8,
+    "GET sessions/": 2,
+    "PATCH sessions/<id>/": 3,
+    "DELETE sessions/<id>/": 4,
+    "POST password/change/": 13,
+    "POST reauthenticate/": 3,
+    "GET jwks.json": 0,
+}
+NO_STATEMENTS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ")
+NEW = "a quite different passphrase"
+
+
+def perform(call, phone, laptop):
+    """The request that ``call`` names; what it answers."""
+    refresh = {"refresh": phone.refresh_token}
+    match call:
+        case "any request of the site":
+            return phone.get("/api/ping/")
+        case "POST token/":
+            return phone.post(AUTH + "token/", credentials())
+        case "POST token/, wrong password":
+            return phone.post(AUTH + "token/", credentials(password="wrong"))
+        case "POST token/verify/, access token":
+            return phone.post(AUTH + "token/verify/", {"token": phone.access})
+        case "POST token/verify/, refresh token":
+            return phone.post(AUTH + "token/verify/", {"token": phone.refresh_token})
+        case "POST logout/all/, keep_current":
+            return phone.post(AUTH + "logout/all/", {"keep_current": True})
+        case "PATCH sessions/<id>/":
+            return phone.patch(f"{AUTH}sessions/{laptop.session_id}/", {"name": "x"})
+        case "DELETE sessions/<id>/":
+            return phone.delete(f"{AUTH}sessions/{laptop.session_id}/")
+        case "POST password/change/":
+            body = {"old_password": PASSWORD, "new_password": NEW}
+            return phone.post(AUTH + "password/change/", body)
+        case "POST reauthenticate/":
+            return phone.post(AUTH + "reauthenticate/", {"password": PASSWORD})
+    method, path = re.match(r"(\w+) ([^,]+)", call).groups()
+    return getattr(phone, method.lower())(AUTH + path, None if method == "GET" else refresh)
+
+
+def prepare(call, phone):
+    """What must have happened before."""
+    if call.endswith("again within the grace"):
+        phone.post(AUTH + "token/refresh/", {"refresh": phone.refresh_token})
+    if call.endswith("a replay"):
+        old = phone.refresh_token
+        phone.refresh_tokens()
+        phone.refresh_tokens()
+        phone.refresh_token = old
+    if call == "POST logout/, again":
+        phone.post(AUTH + "logout/")
+
+
+def statements(call, phone, laptop):
+    with CaptureQueriesContext(connection, ) as captured:
+        response = perform(call, phone, laptop)
+    assert response.status_code < 500
+    return [
+        query["sql"]
+        for query in captured.captured_queries
+        if not query["sql"].startswith(NO_STATEMENTS)
+    ]
+
+
+@pytest.mark.parametrize("call", STATEMENTS)
+def test_the_cost_of(call, phone, laptop):
+    prepare(call, phone)
+    sent = statements(call, phone, laptop)
+    assert len(sent) == STATEMENTS[call], "\n".join(sent)
+
+
+@pytest.mark.parametrize("call", [call for call in STATEMENTS if "sessions/<id>" not in call])
+def test_the_cost_does_not_depend_on_the_number_of_sessions(call, user, phone, laptop):
+    """Invariant 8."""
+    for n in range(20):
+        Device(user, f"device {n}")
+    prepare(call, phone)
+    assert len(statements(call, phone, laptop)) == STATEMENTS[call]
+
+
+@pytest.mark.parametrize("call", ["any request of the site", "POST token/verify/, access token"])
+def test_authentication_only_reads(call, phone, laptop):
+    """Invariant 7."""
+    (sql,) = statements(call, phone, laptop)
+    assert sql.startswith("SELECT")
+    assert "FOR UPDATE" not in sql
+
+
+def test_the_documentation_quotes_this_table():
+    page = Path(__file__).resolve().parents[2] / "docs" / "queries.md"
+    rows = re.findall(r"^\| (.+?) \| (\d+) \|", page.read_text(), re.MULTILINE)
+    assert {name.replace("`", ""): int(count) for name, count in rows} == STATEMENTS

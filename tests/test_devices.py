@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import runpy
+import sys
+
+import pytest
+from django.test import RequestFactory
+
+from jwt_revoke import devices
+from jwt_revoke.devices import (
+    MAX_NAME,
+    MAX_USER_AGENT,
+    clean_user_agent,
+    client_address,
+    name_device,
+    user_agent,
+)
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+AGENTS = {
+    FIREFOX: "Firefox, Windows",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "
+    "Safari/537.36": "Chrome, Linux",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0": "Edge, Windows",
+    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Mobile Safari/537.36": "Chrome, Android",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
+    "Gecko) Version/18.0 Mobile/15E148 Safari/604.1": "Safari, iPhone",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36 OPR/120.0.0.0": "Opera, macOS",
+    "curl/8.9.1": "",
+}
+
+
+@pytest.mark.parametrize(("agent", "name"), AGENTS.items())
+def test_device_is_named_without_ua_parser(agent, name, monkeypatch):
+    monkeypatch.setattr(devices, "HAS_UA_PARSER", False)
+    assert name_device(agent) == name
+
+
+def test_device_is_named_by_ua_parser_where_it_is_installed():
+    assert devices.HAS_UA_PARSER
+    assert name_device("curl/8.9.1") == "curl"
+    assert name_device(FIREFOX) == "Firefox, Windows"
+
+
+def test_user_agent_that_ua_parser_does_not_know_gives_no_name():
+    assert name_device("x") == ""
+
+
+def test_missing_ua_parser_is_no_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ua_parser", None)
+    alone = runpy.run_path(devices.__file__)
+    assert alone["HAS_UA_PARSER"] is False
+    assert alone["name_device"](FIREFOX) == "Firefox, Windows"
+
+
+@pytest.mark.parametrize("has_ua_parser", [True, False])
+def test_user_agent_that_says_nothing_gives_no_name(has_ua_parser, monkeypatch):
+    monkeypatch.setattr(devices, "HAS_UA_PARSER", has_ua_parser)
+    assert name_device("") == ""
+
+
+def test_name_fits_its_column(monkeypatch):
+    monkeypatch.setattr(devices, "_parsed", lambda agent: ("x" * 200, "y"))
+    assert len(name_device("anything")) == MAX_NAME
+
+
+def test_user_agent_is_cut():
+    assert clean_user_agent("x" * 1_000_000) == "x" * MAX_USER_AGENT
+
+
+@pytest.mark.parametrize("char", ["\x00", "\x1b", "\n", "\u202e", "\ud800"])
+def test_what_no_terminal_should_print_is_replaced(char):
+    assert clean_user_agent(f"Phone{char}/1") == "Phone�/1"
+
+
+def test_text_of_any_script_is_kept():
+    assert clean_user_agent("Téléphone 電話/1") == "Téléphone 電話/1"
+
+
+def test_user_agent_is_the_requests_as_we_keep_it():
+    request = RequestFactory().get("/", HTTP_USER_AGENT="Phone\x00/1")
+    assert user_agent(request) == "Phone�/1"
+    assert user_agent(RequestFactory().get("/")) == ""
+    assert user_agent(None) == ""
+
+
+def address(**meta):
+    return client_address(RequestFactory().get("/", **meta))
+
+
+def test_address_is_remote_addr():
+    assert address(REMOTE_ADDR="192.0.2.7") == "192.0.2.7"
+
+
+def test_header_that_any_client_can_send_is_not_trusted():
+    assert address(REMOTE_ADDR="192.0.2.7", HTTP_X_FORWARDED_FOR="203.0.113.9") == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        (0, "203.0.113.9", "192.0.2.7"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "10.0.0.1, 203.0.113.9", "203.0.113.9"),
+        (2, "10.0.0.1, 203.0.113.9, 198.51.100.4", "203.0.113.9"),
+        (3, "203.0.113.9", "203.0.113.9"),
+        (1, None, "192.0.2.7"),
+        (1, "", "192.0.2.7"),
+        (1, "203.0.113.9, unknown", None),
+        (1, "203.0.113.9, ", None),
+    ],
+)
+def test_num_proxies_means_what_it_means_to_rest_framework(proxies, forwarded, expected, settings):
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
+    meta = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
+    assert address(REMOTE_ADDR="192.0.2.7", **meta) == expected
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("fe80::1%" + "x" * 500, "fe80::1"),
+        ("", None),
+        ("unix:/run/site.sock", None),
+        ("192.0.2.7:4711", None),
+        ("192.0.2.7\x00", None),
+    ],
+)
+def test_address_is_one_as_a_database_takes_it_or_none(remote, expected):
+    assert address(REMOTE_ADDR=remote) == expected

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from jwt_revoke.codec import RefreshClaims, decode_refresh, encode_refresh
+from jwt_revoke.keystore import key_ring, refresh_key_ring
+from jwt_revoke.testing import Device
+from tests.test_keys import P256, pem
+
+KEYS = ["first-key-of-more-than-thirty-two-bytes", "second-key-of-more-than-thirty-two-bytes"]
+
+
+@pytest.fixture
+def derived(settings):
+    """No keys of our own: all come from ``SECRET_KEY``."""
+    settings.JWT_REVOKE = {}
+    settings.SECRET_KEY = "the site's secret"
+    settings.SECRET_KEY_FALLBACKS = []
+    return settings
+
+
+def kids():
+    return [key.kid for key in key_ring().keys]
+
+
+def key_ids():
+    return [key.key_id for key in refresh_key_ring().keys]
+
+
+def test_derived_keys_differ_by_purpose(derived):
+    assert key_ring().signing.signs[:32] != refresh_key_ring().signing.secret
+
+
+def test_derived_keys_are_not_the_secret_itself(derived):
+    secrets = {key_ring().signing.signs, refresh_key_ring().signing.secret}
+    assert derived.SECRET_KEY.encode() not in secrets
+
+
+def test_derived_keys_are_the_same_in_every_process(derived):
+    """Pinned: another derivation would sign everybody out at an upgrade."""
+    assert kids() == ["PINNED_KID"]
+    assert key_ids() == [bytes.fromhex("00000000")]
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_derived_key_is_long_enough_for_each_algorithm(derived, algorithm):
+    derived.JWT_REVOKE = {"ALGORITHM": algorithm}
+    assert key_ring().signing.algorithm == algorithm
+
+
+def test_fallbacks_of_the_secret_verify_and_do_not_sign(derived):
+    old = (kids(), key_ids())
+    derived.SECRET_KEY, derived.SECRET_KEY_FALLBACKS = "a new secret", ["the site's secret"]
+    assert (kids()[1:], key_ids()[1:]) == old
+    assert (kids()[0], key_ids()[0]) != (old[0][0], old[1][0])
+
+
+def test_secret_given_as_bytes_is_the_same_secret(derived):
+    as_text = kids()
+    derived.SECRET_KEY = b"the site's secret"
+    assert kids() == as_text
+
+
+def test_access_keys_of_the_sites_own_do_not_depend_on_the_secret(derived):
+    derived.JWT_REVOKE = {"SIGNING_KEYS": KEYS}
+    before = kids()
+    derived.SECRET_KEY = "another"
+    assert kids() == before
+    assert len(before) == 2
+
+
+def test_refresh_keys_of_the_sites_own_do_not_depend_on_the_secret(derived):
+    derived.JWT_REVOKE = {"REFRESH_KEYS": KEYS}
+    before = key_ids()
+    derived.SECRET_KEY = "another"
+    assert key_ids() == before
+    assert len(before) == 2
+
+
+def test_retired_access_key_signs_no_idle_device_out(derived):
+    """Their keys are lists of their own."""
+    before = key_ids()
+    derived.JWT_REVOKE = {"SIGNING_KEYS": KEYS}
+    assert key_ids() == before
+
+
+def test_override_settings_just_works():
+    before = kids()
+    with override_settings(JWT_REVOKE={"SIGNING_KEYS": KEYS}):
+        assert kids() != before
+    assert kids() == before
+
+
+def test_algorithm_is_changed_by_override_settings_too():
+    with override_settings(JWT_REVOKE={"ALGORITHM": "ES256", "SIGNING_KEYS": [pem(P256)]}):
+        assert key_ring().signing.algorithm == "ES256"
+
+
+def test_private_keys_cannot_be_derived(derived):
+    derived.JWT_REVOKE = {"ALGORITHM": "ES256"}
+    with pytest.raises(ImproperlyConfigured, match="ES256 needs its private keys"):
+        key_ring()
+
+
+@pytest.mark.parametrize("keys", [["short"], [*KEYS, "short"], "one text, not a list"])
+def test_unusable_key_is_told_by_the_name_of_its_setting(derived, keys):
+    derived.JWT_REVOKE = {"SIGNING_KEYS": keys, "REFRESH_KEYS": keys}
+    with pytest.raises(ImproperlyConfigured, match="SIGNING_KEYS"):
+        key_ring()
+    with pytest.raises(ImproperlyConfigured, match="REFRESH_KEYS"):
+        refresh_key_ring()
+
+
+def test_unusable_key_is_not_quoted(derived):
+    """Invariant 9."""
+    derived.JWT_REVOKE = {"SIGNING_KEYS": ["a-short-secret"]}
+    with pytest.raises(ImproperlyConfigured) as refused:
+        key_ring()
+    assert "a-short-secret" not in str(refused.value)
+
+
+@pytest.mark.django_db
+def test_keys_rotate_without_a_flag_day(derived, user):
+    old, new = KEYS
+    derived.JWT_REVOKE = {"SIGNING_KEYS": [old], "REFRESH_KEYS": [old]}
+    phone = Device(user)
+    derived.JWT_REVOKE = {"SIGNING_KEYS": [new, old], "REFRESH_KEYS": [new, old]}
+    assert phone.get("/api/ping/").status_code == 200
+    phone.refresh_tokens()
+    derived.JWT_REVOKE = {"SIGNING_KEYS": [new], "REFRESH_KEYS": [new]}
+    assert phone.get("/api/ping/").status_code == 200
+    phone.refresh_tokens()
+
+
+@pytest.mark.django_db
+def test_token_of_a_retired_key_opens_nothing(derived, user):
+    old, new = KEYS
+    derived.JWT_REVOKE = {"SIGNING_KEYS": [old]}
+    phone = Device(user)
+    derived.JWT_REVOKE = {"SIGNING_KEYS": [new]}
+    assert phone.get("/api/ping/").status_code == 401
+
+
+def test_refresh_token_of_the_old_secret_is_read_while_it_is_a_fallback(derived):
+    from uuid import uuid4
+
+    claims = RefreshClaims(uuid4(), 3)
+    token = encode_refresh(claims, refresh_key_ring())
+    derived.SECRET_KEY, derived.SECRET_KEY_FALLBACKS = "a new secret", ["the site's secret"]
+    assert decode_refresh(token, refresh_key_ring()) == claims
