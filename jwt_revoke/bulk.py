@@ -32,15 +32,17 @@ _LOCK_PAGE: Final = 10_000
 def revoke_users(using: str, users: QuerySet[Any], cause: Cause, effect: str) -> int:
     """End everything of a queryset of users as one batch, set-based; how many they were.
 
-    The queryset is evaluated once, into the log; all that follows goes by the batch.
+    Who they are is decided once, by what goes into the log; all that follows goes by the batch.
     """
     batch, now = uuid4(), log.now_ms()
     model = get_user_model()
     with atomically(using):
+        chosen = model._base_manager.using(using).filter(pk__in=_as_subquery(users, using))
+        _lock_states(using, chosen)
         count = log.append_each(
             using,
             cause,
-            model._base_manager.using(using).filter(pk__in=_as_subquery(users, using)),
+            chosen,
             scope=SCOPE_USER,
             effect=effect,
             version=now,
@@ -53,13 +55,6 @@ def revoke_users(using: str, users: QuerySet[Any], cause: Cause, effect: str) ->
             .filter(batch=batch)
             .annotate(key=log.key_of_subject(using, model._meta.pk))
         )
-        keys = entries.order_by().values("key")
-        states = UserTokenState.objects.using(using).filter(user_id__in=keys).order_by("user_id")
-        # Locked in the order of their keys before any is changed: two bulk calls that overlap
-        # would lock each other's rows crosswise otherwise.
-        deque(lock_rows(states).values_list("pk", flat=True).iterator(_LOCK_PAGE), maxlen=0)
-        # Only now: at MariaDB's default isolation its look at the states takes shared locks,
-        # which two calls would both hold while each waits for the other's to become exclusive.
         _create_missing_states(using, entries)
         key = log.key_of_subject(using, model._meta.pk, OuterRef("subject"))
         current = UserTokenState.objects.filter(user_id=key).values("version")
@@ -128,6 +123,17 @@ def end_sessions(using: str, sessions: QuerySet[DeviceSession], cause: Cause, ba
         )
         _mark_ended(using, "id", entries, cause)
     return count
+
+
+def _lock_states(using: str, users: QuerySet[Any]) -> None:
+    """Lock the states there are in the order of their keys, before anything is written.
+
+    Two calls that overlap would else lock each other's rows crosswise; and on MariaDB the copying
+    statements read with shared locks, of which each could hold one while it waits for the other.
+    """
+    states = UserTokenState.objects.using(using).filter(user_id__in=users.values("pk"))
+    keys = lock_rows(states).order_by("user_id").values_list("pk", flat=True)
+    deque(keys.iterator(_LOCK_PAGE), maxlen=0)
 
 
 def _create_missing_states(using: str, entries: QuerySet[Revocation]) -> None:

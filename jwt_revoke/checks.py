@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any, Final
 
 from django.apps import apps
@@ -17,7 +18,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import connections, router
-from django.urls import NoReverseMatch, reverse
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from rest_framework.settings import api_settings
 
@@ -27,7 +28,8 @@ from .conf import DEFAULT_REVOKE_ON, SETTING_NAMES, conf
 from .keystore import key_ring, refresh_key_ring
 from .models import database
 from .standing import unknown_watched_fields
-from .throttles import SCOPES
+from .throttles import SCOPES, CountingThrottle
+from .urls import app_name as APP_NAME
 
 Rule = tuple[str, Callable[[Any], bool], str]
 
@@ -36,6 +38,7 @@ def connect() -> None:
     """Register the checks."""
     for check in (check_settings, check_keys, check_backend, check_site):
         register(check, Tags.security)
+    register(check_deployment, Tags.security, deploy=True)
 
 
 def _duration(*, zero: bool = False) -> Callable[[Any], bool]:
@@ -126,17 +129,25 @@ RULES: Final[dict[str, Rule]] = {
 """Setting → id, what it must be, what to do. Every setting has its own."""
 
 
+SIMPLEJWT_NAMES: Final = {
+    "AUTH_HEADER_NAME": "It is always Authorization.",
+    "BLACKLIST_AFTER_ROTATION": "Leave it out: it is always so.",
+    "CHECK_REVOKE_TOKEN": "Leave it out: it is always so.",
+    "REFRESH_TOKEN_LIFETIME": "Set SESSION_IDLE_TIMEOUT and SESSION_LIFETIME.",
+    "ROTATE_REFRESH_TOKENS": "Leave it out: it is always so.",
+    "SIGNING_KEY": "Set SIGNING_KEYS, a list: the first signs, all verify.",
+    "VERIFYING_KEY": "Leave it out: it is made from the private key in SIGNING_KEYS.",
+}
+"""What people bring with them from simplejwt → what to do here."""
+
+
 def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     """The dict, its names, the type of each value, and the order of the lifetimes."""
     configured = getattr(settings, "JWT_REVOKE", {})
     if not isinstance(configured, dict):
         return [_error("E001", "JWT_REVOKE is not a dict.", "Set JWT_REVOKE = {…}.")]
     messages: list[CheckMessage] = [
-        _error(
-            "E002",
-            f"JWT_REVOKE has {name!r}, which is no setting.",
-            f"Known are: {', '.join(sorted(SETTING_NAMES))}.",
-        )
+        _error("E002", f"JWT_REVOKE has {name!r}, which is no setting.", _what_was_meant(str(name)))
         for name in sorted(configured.keys() - SETTING_NAMES, key=str)
     ]
     wrong = [name for name in RULES if name in configured and not _is_valid(name, configured)]
@@ -160,13 +171,21 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
 def check_keys(**_kwargs: Any) -> list[CheckMessage]:
     """Keys that can be used, and are not derived from the secret of everything else."""
     messages: list[CheckMessage] = []
+    if not _are_valid("ALGORITHM", "SIGNING_KEYS", "REFRESH_KEYS"):
+        return []
+    if _is_pem_as_secret():
+        return [
+            _error(
+                "E205",
+                f"JWT_REVOKE['SIGNING_KEYS'] has a key in PEM, and ALGORITHM is {conf.ALGORITHM}.",
+                "Set ALGORITHM to what the key is for: RS256, PS256, ES256, ES384 or EdDSA.",
+            )
+        ]
     rings: dict[str, Callable[[], Any]] = {
         "SIGNING_KEYS": key_ring,
         "REFRESH_KEYS": refresh_key_ring,
     }
     for name, ring in rings.items():
-        if name in conf.configured and not _is_valid(name, conf.configured):
-            continue
         try:
             ring()
         except ImproperlyConfigured as error:
@@ -186,15 +205,12 @@ def check_keys(**_kwargs: Any) -> list[CheckMessage]:
                     id="jwt_revoke.W201",
                 )
             )
-    return messages
+    return [*messages, *_shared_keys()]
 
 
 def check_backend(**_kwargs: Any) -> list[CheckMessage]:
     """The backend can be made; then what it says itself."""
-    if any(
-        name in conf.configured and not _is_valid(name, conf.configured)
-        for name in ("BACKEND", "OPTIONS")
-    ):
+    if not _are_valid("BACKEND", "OPTIONS"):
         return []
     try:
         backend = get_backend()
@@ -216,6 +232,50 @@ def check_site(**_kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+def check_deployment(**_kwargs: Any) -> list[CheckMessage]:
+    """What is right on a developer's machine only (``manage.py check --deploy``)."""
+    if _cache_backend() != "LocMemCache":
+        return []
+    return [
+        checks.Warning(
+            "The default cache is LocMemCache: each process throttles for itself, so that "
+            "guessing is as many times faster as there are processes.",
+            hint="Use a cache that all processes share, e.g. Redis.",
+            id="jwt_revoke.W212",
+        )
+    ]
+
+
+def _what_was_meant(name: str) -> str:
+    if name.upper() in SIMPLEJWT_NAMES:
+        return SIMPLEJWT_NAMES[name.upper()]
+    close = get_close_matches(name.upper(), SETTING_NAMES, n=1)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Known are: {', '.join(sorted(SETTING_NAMES))}."
+
+
+def _is_pem_as_secret() -> bool:
+    return conf.ALGORITHM.startswith("HS") and any("-----BEGIN" in key for key in conf.SIGNING_KEYS)
+
+
+def _shared_keys() -> Iterator[CheckMessage]:
+    if set(conf.SIGNING_KEYS) & set(conf.REFRESH_KEYS):
+        yield _error(
+            "E206",
+            "A key stands in SIGNING_KEYS and in REFRESH_KEYS: whoever is given it to verify "
+            "access tokens could make refresh tokens.",
+            "Make another for one of the two.",
+        )
+    for name in ("SIGNING_KEYS", "REFRESH_KEYS"):
+        if settings.SECRET_KEY in conf.configured.get(name, ()):
+            yield checks.Warning(
+                f"JWT_REVOKE[{name!r}] holds SECRET_KEY.",
+                hint="Set a key of its own, so that neither has to change with the other.",
+                id="jwt_revoke.W209",
+            )
+
+
 def _order_of_lifetimes() -> Iterator[CheckMessage]:
     if conf.ACCESS_TOKEN_LIFETIME > conf.SESSION_IDLE_TIMEOUT:
         yield _error(
@@ -226,13 +286,13 @@ def _order_of_lifetimes() -> Iterator[CheckMessage]:
         )
     if conf.SESSION_IDLE_TIMEOUT > conf.SESSION_LIFETIME:
         yield _error(
-            "E003",
+            "E005",
             "SESSION_IDLE_TIMEOUT is longer than SESSION_LIFETIME and never takes effect.",
             "Make the idle time-out the shorter, e.g. 14 days of 90.",
         )
     if conf.REFRESH_GRACE >= conf.ACCESS_TOKEN_LIFETIME:
         yield _error(
-            "E003",
+            "E006",
             "REFRESH_GRACE is not shorter than ACCESS_TOKEN_LIFETIME.",
             "It is for two tabs and lost answers: some seconds, e.g. 30.",
         )
@@ -245,9 +305,7 @@ def _apps() -> Iterator[CheckMessage]:
 
 
 def _urls() -> Iterator[CheckMessage]:
-    try:
-        reverse("jwt_revoke:token")
-    except NoReverseMatch:
+    if not getattr(settings, "ROOT_URLCONF", None) or not _includes_ours(get_resolver()):
         yield checks.Warning(
             "The endpoints of jwt_revoke are not in the URLs: nobody can sign in.",
             hint='Add path("api/auth/", include("jwt_revoke.urls")).',
@@ -255,9 +313,20 @@ def _urls() -> Iterator[CheckMessage]:
         )
 
 
+def _includes_ours(resolver: Any) -> bool:
+    # Not by reverse(): a site may have included us under a namespace of its own.
+    return resolver.app_name == APP_NAME or any(
+        _includes_ours(part) for part in resolver.url_patterns if hasattr(part, "url_patterns")
+    )
+
+
 def _rest_framework() -> Iterator[CheckMessage]:
-    # Typed as the texts of the settings; REST framework has imported them.
-    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    try:
+        # Typed as the texts of the settings; REST framework imports them here.
+        classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    except ImportError as error:
+        yield _error("E207", str(error), "Correct the path in settings.REST_FRAMEWORK.")
+        return
     ours = [at for at, cls in enumerate(classes) if issubclass(cls, JWTAuthentication)]
     if not ours:
         yield checks.Warning(
@@ -272,11 +341,17 @@ def _rest_framework() -> Iterator[CheckMessage]:
             "and clients refresh on a 401 only.",
             id="jwt_revoke.W204",
         )
+    if any(cls.__module__.partition(".")[0] == "rest_framework_simplejwt" for cls in classes):
+        yield checks.Warning(
+            "simplejwt's authentication is among DEFAULT_AUTHENTICATION_CLASSES: the tokens that "
+            "it accepts cannot be revoked.",
+            hint="Take it out once its last token has expired.",
+            id="jwt_revoke.W210",
+        )
 
 
 def _cache() -> Iterator[CheckMessage]:
-    backend = settings.CACHES.get("default", {}).get("BACKEND", "")
-    name = backend.rpartition(".")[2]
+    name = _cache_backend()
     if name == "DummyCache":
         yield checks.Warning(
             "The default cache is DummyCache: throttles count nothing, so guessing is free.",
@@ -292,8 +367,20 @@ def _cache() -> Iterator[CheckMessage]:
         )
 
 
+def _cache_backend() -> str:
+    path: str = settings.CACHES.get("default", {}).get("BACKEND", "")
+    return path.rpartition(".")[2]
+
+
 def _throttle_rates() -> Iterator[CheckMessage]:
     rates = api_settings.DEFAULT_THROTTLE_RATES
+    for scope in SCOPES:
+        if rates.get(scope) and not _is_rate(rates[scope]):
+            yield _error(
+                "E208",
+                f"The throttle rate of {scope} is {rates[scope]!r}, which cannot be read.",
+                "Set a number per s, min, hour or day, e.g. '20/min'.",
+            )
     missing = [scope for scope in SCOPES if not rates.get(scope)]
     if missing:
         yield checks.Warning(
@@ -342,6 +429,20 @@ def _user_model() -> Iterator[CheckMessage]:
             hint="Suspend with jwt_revoke.api.revoke_user() and a check at sign-in of your own.",
             id="jwt_revoke.I001",
         )
+
+
+def _is_rate(rate: Any) -> bool:
+    throttle = CountingThrottle.__new__(CountingThrottle)  # its __init__ reads the settings
+    try:
+        count, seconds = throttle.parse_rate(rate)
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+        return False
+    return bool(count and seconds)
+
+
+def _are_valid(*names: str) -> bool:
+    given = conf.configured
+    return all(name not in given or _is_valid(name, given) for name in names)
 
 
 def _is_valid(name: str, configured: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +20,8 @@ RESERVED: Final = frozenset(
 
 MAX_ID_LENGTH: Final = 255
 _MAX_INTEGER: Final = 2**63 - 1
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""Databases refuse these in a parameter, which would be an error instead of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,11 @@ class Claims:
 
 def _text(payload: Mapping[str, Any], name: str) -> str:
     value = payload.get(name)
-    # NUL: PostgreSQL refuses it in a parameter, which would be an error instead of an answer.
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_LENGTH or "\0" in value:
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= MAX_ID_LENGTH
+        or _UNSTORABLE.search(value)
+    ):
         raise TokenInvalid(f"{name} is not a text of 1 to {MAX_ID_LENGTH} characters")
     return value
 

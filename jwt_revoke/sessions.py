@@ -150,7 +150,8 @@ def _open(using: str, user: Any, session: DeviceSession, request: HttpRequest | 
 
 
 def _make_room(using: str, user_pk: Any, limit: int) -> None:
-    live = live_sessions(using).filter(user_id=user_pk).order_by("created_at")
+    # Locked, to see them as they are now: the caller's transaction may read an old snapshot.
+    live = lock_rows(live_sessions(using)).filter(user_id=user_pk).order_by("created_at")
     keys = list(live.values_list("pk", flat=True))
     surplus = keys[: max(0, len(keys) - limit + 1)]
     if not surplus:

@@ -50,7 +50,7 @@ def payload(**changes):
 
 @pytest.mark.parametrize("algorithm", SYMMETRIC + ASYMMETRIC)
 def test_access_token_comes_back_as_it_was(algorithm):
-    material = PRIVATE[algorithm] if algorithm in PRIVATE else None
+    material = PRIVATE.get(algorithm)
     ring = KeyRing((load_key(algorithm, pem(material) if material else SECRET),))
     said = payload(role="editor")
     assert decode_access(encode_access(said, ring), ring).payload == said

@@ -6,6 +6,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from jwt_revoke import keys
 from jwt_revoke.keys import (
@@ -49,9 +51,8 @@ ED25519 = ed25519.Ed25519PrivateKey.generate()
 PRIVATE = {"RS256": RSA, "PS256": RSA, "ES256": P256, "ES384": P384, "EdDSA": ED25519}
 
 
-# RFC 5869, appendix A: test case 3 is the one without salt and info; 1 and 2 have a salt, which
-# ours never has, so their expansion alone can't be compared.
 def test_hkdf_is_that_of_rfc_5869():
+    """Appendix A.3; the other vectors have a salt, which ours never has."""
     derived = hkdf(bytes([0x0B] * 22), b"", 42)
     assert derived.hex() == (
         "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
@@ -60,9 +61,6 @@ def test_hkdf_is_that_of_rfc_5869():
 
 @pytest.mark.parametrize("length", [1, 31, 32, 33, 64, 100])
 def test_hkdf_of_any_length_is_the_beginning_of_a_longer_one(length):
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
     other = HKDF(algorithm=SHA256(), length=length, salt=None, info=b"purpose")
     assert hkdf(b"secret", b"purpose", length) == other.derive(b"secret")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
@@ -40,8 +42,8 @@ def test_derived_keys_are_not_the_secret_itself(derived):
 
 def test_derived_keys_are_the_same_in_every_process(derived):
     """Pinned: another derivation would sign everybody out at an upgrade."""
-    assert kids() == ["PINNED_KID"]
-    assert key_ids() == [bytes.fromhex("00000000")]
+    assert kids() == ["9-cyKNEF2qndc_AR"]
+    assert key_ids() == [bytes.fromhex("ec79b10a")]
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
@@ -144,8 +146,6 @@ def test_token_of_a_retired_key_opens_nothing(derived, user):
 
 
 def test_refresh_token_of_the_old_secret_is_read_while_it_is_a_fallback(derived):
-    from uuid import uuid4
-
     claims = RefreshClaims(uuid4(), 3)
     token = encode_refresh(claims, refresh_key_ring())
     derived.SECRET_KEY, derived.SECRET_KEY_FALLBACKS = "a new secret", ["the site's secret"]

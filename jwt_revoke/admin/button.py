@@ -91,13 +91,19 @@ def _get_urls(model_admin: ModelAdmin[Any], original: Any) -> list[URLPattern]:
 
 
 def _render_change_form(
-    model_admin: ModelAdmin[Any], original: Any, request: HttpRequest, *args: Any, **kwargs: Any
+    model_admin: ModelAdmin[Any],
+    original: Any,
+    request: HttpRequest,
+    context: dict[str, Any],
+    *args: Any,
+    **kwargs: Any,
 ) -> HttpResponseBase:
-    response: HttpResponseBase = original(request, *args, **kwargs)
+    # Looked up before the site's own method runs: what that renders need not hold it.
+    user, is_popup = context.get("original"), context.get("is_popup")
+    response: HttpResponseBase = original(request, context, *args, **kwargs)
     if not isinstance(response, TemplateResponse) or response.context_data is None:
         return response
-    user = response.context_data.get("original")
-    if user is None or not may_log_out(model_admin, request, user):
+    if user is None or is_popup or not may_log_out(model_admin, request, user):
         return response
     site = model_admin.admin_site.name
     try:

@@ -18,7 +18,12 @@ class RevocationAdmin(ReadOnlyAdmin):
     """The newest first; searched by a user's exact name or by the subject itself."""
 
     list_display = ("created_at", "scope", "subject", "effect", "reason", "actor", "note")
+    fields = (
+        *("created_at", "scope", "subject", "effect", "version", "reason", "actor", "note"),
+        *("batch", "uid", "sequence", "expires_at"),
+    )
     ordering = ("-id",)
+    sortable_by = ()  # by any column but the key it would be a million rows each time
     search_fields = ("subject",)
     search_help_text = _("A user’s exact name or key, a session’s id, or a token’s jti")
 

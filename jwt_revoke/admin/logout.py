@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import django
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -21,7 +21,7 @@ from .. import api
 from ..exceptions import Unavailable
 from ..models import DeviceSession, database
 from ..standing import live_sessions
-from .readonly import note_each
+from .readonly import PAGE, note_each, tell_unavailable
 
 PERMISSION: Final = "jwt_revoke.revoke_tokens"
 REASON: Final = "logout_all"
@@ -40,24 +40,25 @@ def logout_view(
 ) -> HttpResponse:
     """GET shows what would end; POST ends it."""
     user = model_admin.get_object(request, unquote(object_id))
-    if user is None:
-        raise Http404
+    # Refused first: who may not do this is not told either which users there are.
     if not may_log_out(model_admin, request, user):
         raise PermissionDenied
-    site, opts = model_admin.admin_site, model_admin.opts
-    back = reverse(
-        f"{site.name}:{opts.app_label}_{opts.model_name}_change",
-        args=[quote(user.pk)],
-        current_app=site.name,
-    )
+    if user is None:
+        raise Http404
+    key = getattr(user, _key())
+    back = _page(model_admin, "change", quote(user.pk))
     if request.method != "POST":
-        return _confirmation(
-            model_admin, request, live_sessions_of([user.pk]), account=user, back=back
-        )
+        sessions = _live_sessions_of([key])
+        context = {
+            "account": user,
+            "back": back,
+            "listed": list(sessions.order_by("-last_used_at")[:_SHOWN]),
+        }
+        return _confirmation(model_admin, request, sessions, context)
     try:
-        api.revoke_user(user.pk, reason=REASON)
+        api.revoke_user(key, reason=REASON)
     except Unavailable:
-        _tell_unavailable(request)
+        tell_unavailable(request)
     else:
         model_admin.log_change(request, user, NOTE)
         messages.success(request, _("“%(user)s” is logged out everywhere.") % {"user": user})
@@ -72,13 +73,26 @@ def log_out_selected(
     model_admin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
     """The same for a selection of the list, set-based."""
+    # A site's admin may guard some users, its superusers say, one by one.
+    if not all(may_log_out(model_admin, request, user) for user in queryset.iterator(PAGE)):
+        raise PermissionDenied
+    keys = queryset.order_by().values(_key())
     if "jwt_revoke_confirmed" not in request.POST:
-        sessions = live_sessions_of(queryset.order_by().values("pk"))
-        return _confirmation(model_admin, request, sessions, queryset=queryset)
+        context = {
+            "is_bulk": True,
+            "back": request.get_full_path(),
+            "user_count": queryset.count(),
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            "action": log_out_selected.__name__,
+        }
+        return _confirmation(model_admin, request, _live_sessions_of(keys), context)
+    users = get_user_model()._base_manager.filter(pk__in=keys)
     try:
-        count = api.revoke_users(queryset, reason=REASON)
+        count = api.revoke_users(users, reason=REASON)
     except Unavailable:
-        _tell_unavailable(request)
+        tell_unavailable(request)
         return None
     note_each(request, queryset, NOTE)
     text = ngettext(
@@ -90,20 +104,32 @@ def log_out_selected(
     return None
 
 
-def live_sessions_of(users: Any) -> QuerySet[DeviceSession]:
-    """The live sessions of those users, the last used first."""
-    return live_sessions(database()).filter(Q(user_id__in=users)).order_by("-last_used_at")
+def _key() -> str:
+    """Where an account keeps the user's key: a child model may have another key of its own."""
+    return str(get_user_model()._meta.pk.attname)
+
+
+def _live_sessions_of(users: Any) -> QuerySet[DeviceSession]:
+    return live_sessions(database()).filter(user_id__in=users)
+
+
+def _page(model_admin: admin.ModelAdmin[Any], name: str, *args: Any) -> str:
+    """The address of a page of this admin; the index where the site has left that page out."""
+    site, opts = model_admin.admin_site.name, model_admin.opts
+    try:
+        view = f"{site}:{opts.app_label}_{opts.model_name}_{name}"
+        return reverse(view, args=args, current_app=site)
+    except NoReverseMatch:
+        return reverse(f"{site}:index", current_app=site)
 
 
 def _confirmation(
     model_admin: admin.ModelAdmin[Any],
     request: HttpRequest,
     sessions: QuerySet[DeviceSession],
-    **context: Any,
+    context: dict[str, Any],
 ) -> TemplateResponse:
-    site, opts = model_admin.admin_site, model_admin.opts
-    queryset: QuerySet[Any] | None = context.get("queryset")
-    shown: Iterable[DeviceSession] = sessions[:_SHOWN] if queryset is None else []
+    site = model_admin.admin_site
     request.current_app = site.name
     return TemplateResponse(
         request,
@@ -112,19 +138,9 @@ def _confirmation(
             **site.each_context(request),
             **context,
             "title": _("Log out everywhere"),
-            "opts": opts,
-            "sessions": list(shown),
-            "session_count": sessions.order_by().count(),
-            "is_bulk": queryset is not None,
-            "user_count": 1 if queryset is None else queryset.count(),
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-            "select_across": request.POST.get("select_across", "0"),
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            "action": log_out_selected.__name__,
-            "breadcrumbs_are_a_list": django.VERSION >= (6, 0),
+            "opts": model_admin.opts,
+            "list_url": _page(model_admin, "changelist"),
+            "session_count": sessions.count(),
+            "breadcrumbs_are_a_list": django.VERSION >= (6, 1),
         },
     )
-
-
-def _tell_unavailable(request: HttpRequest) -> None:
-    messages.error(request, _("The database did not answer. Nothing was done: try again."))

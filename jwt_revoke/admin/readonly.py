@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     # Generic to the type checker only: Django's classes can't be subscripted at run time.
@@ -20,6 +21,8 @@ else:
     _Paginator = Paginator
     _ModelAdmin = admin.ModelAdmin
 
+PAGE: Final = 1000
+"""Rows held in memory at once where a selection may be of any size."""
 _COUNTED: Final = 10_000
 
 
@@ -53,7 +56,10 @@ class ReadOnlyAdmin(_ModelAdmin):
 def keys_of_users(term: str) -> list[Any]:
     """Primary keys of the users of that exact name: an index look-up, never a scan."""
     user = get_user_model()
-    named = user._default_manager.filter(**{user.USERNAME_FIELD: term})
+    try:
+        named = user._default_manager.filter(**{user.USERNAME_FIELD: term})
+    except ValueError:  # names that are numbers, for instance
+        return []
     return list(named.values_list("pk", flat=True)[:_COUNTED])
 
 
@@ -62,4 +68,21 @@ def note_each(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
 
     The text is stored, so it is not in the language of whoever pressed the button.
     """
-    LogEntry.objects.log_actions(cast("int", request.user.pk), rows, CHANGE, change_message=text)
+    page: list[Any] = []
+    for row in rows.iterator(PAGE):
+        page.append(row)
+        if len(page) == PAGE:
+            _note(request, page, text)
+            page = []
+    _note(request, page, text)
+
+
+def tell_unavailable(request: HttpRequest) -> None:
+    """Say that nothing was done."""
+    messages.error(request, _("The database did not answer. Nothing was done: try again."))
+
+
+def _note(request: HttpRequest, rows: list[Any], text: str) -> None:
+    LogEntry.objects.log_actions(
+        cast("int", request.user.pk), cast("QuerySet[Any]", rows), CHANGE, change_message=text
+    )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.db import Error, connections, models
+from django.db import DataError, Error, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression
 from django.db.models.manager import BaseManager
@@ -65,6 +65,8 @@ class DatabaseBackend(BaseBackend):
         using = database()
         try:
             facts = self._facts(using, claims)
+        except (DataError, OverflowError):
+            facts = None  # a number that no column of the key's type can hold
         except Error as error:
             raise Unavailable(f"database: {type(error).__name__}") from error
         if facts is None:
@@ -77,6 +79,8 @@ class DatabaseBackend(BaseBackend):
             pk = self._key.to_python(claims.sub)
         except ValidationError:
             return None
+        if str(pk) != claims.sub:
+            return None  # a second spelling of the key: " 1", "٣"
         if self._has_own_queryset():
             # A tenant's manager, say: what it filters by may change with every request.
             rows = facts_queryset(using, claims.sid, claims.jti).filter(pk=pk)[:1]

@@ -111,6 +111,7 @@ def test_log_out_everywhere_beside_sign_outs_of_each_device(user: Any) -> None:
 
 def test_a_revocation_in_an_open_transaction_makes_others_wait_and_is_not_lost(user: Any) -> None:
     """Two transactions of the site's raise one version one after the other."""
+    Device(user)
 
     def revoke() -> int:
         with transaction.atomic():

@@ -30,7 +30,7 @@ STATEMENTS = {
     "GET sessions/": 2,
     "PATCH sessions/<id>/": 3,
     "DELETE sessions/<id>/": 4,
-    "POST password/change/": 13,
+    "POST password/change/": 14,
     "POST reauthenticate/": 3,
     "GET jwks.json": 0,
 }
@@ -81,7 +81,7 @@ def prepare(call, phone):
 
 
 def statements(call, phone, laptop):
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(connection) as captured:
         response = perform(call, phone, laptop)
     assert response.status_code < 500
     return [
@@ -119,3 +119,10 @@ def test_the_documentation_quotes_this_table():
     page = Path(__file__).resolve().parents[2] / "docs" / "queries.md"
     rows = re.findall(r"^\| (.+?) \| (\d+) \|", page.read_text(), re.MULTILINE)
     assert {name.replace("`", ""): int(count) for name, count in rows} == STATEMENTS
+
+
+def test_the_first_sign_in_makes_the_state_row(user, anonymous):
+    with CaptureQueriesContext(connection) as captured:
+        assert anonymous.post(AUTH + "token/", credentials()).status_code == 200
+    sent = [query["sql"] for query in captured if not query["sql"].startswith(NO_STATEMENTS)]
+    assert len(sent) == STATEMENTS["POST token/"] + 3, "\n".join(sent)

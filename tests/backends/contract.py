@@ -1,0 +1,174 @@
+"""What every backend must do, as a suite to inherit: what a revocation means to the next check."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from jwt_revoke import api
+from jwt_revoke.backends.base import BaseBackend, get_backend
+from jwt_revoke.claims import Claims
+from jwt_revoke.codec import decode_access
+from jwt_revoke.exceptions import TokenRevoked, TokenStale
+from jwt_revoke.keystore import key_ring
+from jwt_revoke.models import DeviceSession
+from jwt_revoke.testing import Device
+from tests.conftest import make_user
+
+
+def claims_of(device: Device, **changes: Any) -> Claims:
+    """The claims of the device's access token, as if it had been issued with ``changes``."""
+    claims = decode_access(device.access, key_ring())
+    return Claims.from_payload({**claims.payload, **changes})
+
+
+class BackendContract:
+    """Inherit, and set ``backend`` and ``options``."""
+
+    backend: ClassVar[type[BaseBackend]]
+    options: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture(autouse=True)
+    def configured(self, settings: Any) -> None:
+        path = f"{self.backend.__module__}.{self.backend.__qualname__}"
+        settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path, "OPTIONS": self.options}
+
+    def check(self, device: Device, **changes: Any) -> Any:
+        """What the backend says of the device's access token: the user, or an exception."""
+        return get_backend().check(claims_of(device, **changes))
+
+    def assert_stale(self, device: Device, **changes: Any) -> None:
+        with pytest.raises(TokenStale):
+            self.check(device, **changes)
+
+    def assert_revoked(self, device: Device, **changes: Any) -> None:
+        with pytest.raises(TokenRevoked):
+            self.check(device, **changes)
+
+    def test_it_is_the_configured_one(self):
+        assert type(get_backend()) is self.backend
+
+    def test_one_instance_serves_every_request(self):
+        assert get_backend() is get_backend()
+
+    def test_an_option_it_does_not_know_is_refused(self):
+        with pytest.raises(ImproperlyConfigured, match="frobnicate"):
+            self.backend({**self.options, "frobnicate": 1})
+
+    def test_its_own_options_pass_its_own_checks(self):
+        assert list(self.backend(self.options).system_checks()) == []
+
+    def test_a_live_token_gives_its_user(self, phone, user):
+        found = self.check(phone)
+        assert found == user
+        assert isinstance(found, get_user_model())
+        assert found.get_username() == user.get_username()
+
+    def test_checking_writes_nothing(self, phone):
+        """Invariant 7."""
+        with CaptureQueriesContext(connection) as captured:
+            self.check(phone)
+        assert all(query["sql"].startswith("SELECT") for query in captured.captured_queries)
+
+    def test_an_ended_session_is_revoked(self, phone):
+        api.end_session(phone.session_id)
+        self.assert_revoked(phone)
+
+    def test_other_sessions_live_on(self, phone, laptop):
+        api.end_session(phone.session_id)
+        self.check(laptop)
+
+    def test_all_sessions_of_a_revoked_user_are_revoked(self, phone, laptop, user):
+        api.revoke_user(user)
+        self.assert_revoked(phone)
+        self.assert_revoked(laptop)
+
+    def test_another_user_is_not_touched(self, phone, user):
+        other = Device(make_user("bob"))
+        api.revoke_user(user)
+        self.check(other)
+
+    def test_effect_access_makes_a_token_stale(self, phone, user):
+        api.revoke_user(user, effect="access")
+        self.assert_stale(phone)
+
+    def test_after_effect_access_a_refresh_goes_on(self, phone, user):
+        api.revoke_user(user, effect="access")
+        phone.refresh_tokens()
+        self.check(phone)
+
+    def test_a_session_opened_after_a_revocation_lives(self, user, phone):
+        api.revoke_user(user)
+        self.check(Device(user))
+
+    def test_two_revocations_in_a_row_are_both_seen(self, phone, user):
+        api.revoke_user(user, effect="access")
+        phone.refresh_tokens()
+        api.revoke_user(user, effect="access")
+        self.assert_stale(phone)
+
+    def test_a_bulk_revocation_is_seen(self, phone, user):
+        api.revoke_users(get_user_model().objects.filter(pk=user.pk))
+        self.assert_revoked(phone)
+
+    def test_everyone_is_revoked(self, phone):
+        api.revoke_everyone()
+        self.assert_revoked(phone)
+
+    def test_everyone_with_effect_access_is_stale(self, phone):
+        api.revoke_everyone(effect="access")
+        self.assert_stale(phone)
+        phone.refresh_tokens()
+        self.check(phone)
+
+    def test_a_denied_token_is_stale(self, phone):
+        api.revoke_token(phone.access)
+        self.assert_stale(phone)
+
+    def test_only_the_denied_token_of_a_session_is(self, phone):
+        api.revoke_token(phone.access)
+        phone.refresh_tokens()
+        self.check(phone)
+
+    def test_a_deleted_user_is_revoked(self, phone, user):
+        user.delete()
+        self.assert_revoked(phone)
+
+    def test_a_user_created_anew_under_the_same_key_revives_nothing(self, phone, user):
+        """Invariant 6."""
+        key = user.pk
+        user.delete()
+        make_user(pk=key)
+        self.assert_revoked(phone)
+        Device(get_user_model().objects.get(pk=key))
+        self.assert_revoked(phone)
+
+    def test_a_session_that_never_was_is_revoked(self, phone):
+        self.assert_revoked(phone, sid=str(uuid4()))
+
+    def test_a_session_of_another_user_is_revoked(self, phone):
+        other = Device(make_user("bob"))
+        self.assert_revoked(phone, sid=str(other.session_id))
+
+    def test_a_user_who_never_was_is_revoked(self, phone):
+        other = make_user("bob")
+        key = str(other.pk)
+        other.delete()
+        self.assert_revoked(phone, sub=key)
+
+    @pytest.mark.parametrize("column", ["expires_at", "idle_expires_at"])
+    def test_a_session_past_its_time_is_revoked(self, phone, column):
+        past = timezone.now() - timedelta(seconds=1)
+        DeviceSession.objects.filter(pk=phone.session_id).update(**{column: past})
+        self.assert_revoked(phone)
+
+    def test_a_version_of_the_past_is_stale(self, phone):
+        self.assert_stale(phone, ver=claims_of(phone).ver - 1)

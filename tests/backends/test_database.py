@@ -1,0 +1,295 @@
+"""The database backend: strict, one SELECT, and nothing that the rows say is missed."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.db import OperationalError, connection
+from django.db.backends.utils import CursorWrapper
+from django.test.utils import CaptureQueriesContext
+
+from jwt_revoke import api
+from jwt_revoke.backends.base import get_backend
+from jwt_revoke.backends.database import DatabaseBackend
+from jwt_revoke.exceptions import TokenRefused, TokenRevoked, TokenStale, Unavailable
+from jwt_revoke.models import Generation, UserTokenState
+from tests.backends.contract import BackendContract, claims_of
+from tests.conftest import make_user
+
+User = get_user_model()
+HAS_IS_ACTIVE = any(field.name == "is_active" for field in User._meta.fields)
+needs_is_active = pytest.mark.skipif(
+    not HAS_IS_ACTIVE, reason="the user model has no column is_active"
+)
+
+
+class TestContract(BackendContract):
+    backend = DatabaseBackend
+
+
+def rows_of(user):
+    return User._base_manager.filter(pk=user.pk)
+
+
+def owner(name):
+    """Table and column of a field of the user; with inheritance it may be a parent's."""
+    field = User._meta.get_field(name)
+    quote = connection.ops.quote_name
+    return quote(field.model._meta.db_table), quote(field.column), field.model._meta.pk
+
+
+def raw_update(user, name, value):
+    table, column, key = owner(name)
+    prepared = key.get_db_prep_value(user.pk, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {column} = %s WHERE {connection.ops.quote_name(key.column)} = %s",
+            [value, prepared],
+        )
+        assert cursor.rowcount == 1
+
+
+def queryset_update(user, name, value):
+    assert rows_of(user).update(**{name: value}) == 1
+
+
+def bulk_update(user, name, value):
+    setattr(user, name, value)
+    User._base_manager.bulk_update([user], [name])
+
+
+UNSEEN = pytest.mark.parametrize("change", [queryset_update, bulk_update, raw_update])
+
+
+def check(device, **changes):
+    return get_backend().check(claims_of(device, **changes))
+
+
+@needs_is_active
+@UNSEEN
+def test_a_suspension_that_no_signal_saw_is_seen(phone, user, change):
+    """Invariant 1."""
+    change(user, "is_active", False)
+    with pytest.raises(TokenStale, match="inactive"):
+        check(phone)
+
+
+@UNSEEN
+def test_a_password_change_that_no_signal_saw_is_seen(phone, user, change):
+    """Invariant 1."""
+    change(user, "password", make_password("another"))
+    with pytest.raises(TokenStale, match="password"):
+        check(phone)
+
+
+@pytest.mark.parametrize("unusable", ["", "!", "!" + "x" * 40])
+def test_a_password_made_unusable_is_seen(phone, user, unusable):
+    queryset_update(user, "password", unusable)
+    with pytest.raises(TokenStale, match="password"):
+        check(phone)
+
+
+def test_every_unusable_password_counts_as_the_same(user, sign_in):
+    """Django writes a fresh random text each time: a save of the form is no change."""
+    user.set_unusable_password()
+    user.save()
+    device = sign_in(user)
+    queryset_update(user, "password", make_password(None))
+    check(device)
+
+
+def test_a_deletion_that_no_signal_saw_is_seen(phone, user):
+    """Invariant 1."""
+    rows = rows_of(user)
+    rows._raw_delete(rows.db)
+    with pytest.raises(TokenRevoked, match="no such user"):
+        check(phone)
+
+
+def test_a_queryset_deletion_is_seen(phone, user):
+    rows_of(user).delete()
+    with pytest.raises(TokenRevoked):
+        check(phone)
+
+
+def test_a_session_row_that_is_gone_is_seen(phone):
+    phone.device_session.delete()
+    with pytest.raises(TokenRevoked, match="no such session"):
+        check(phone)
+
+
+def test_a_state_row_that_is_gone_lets_nobody_in(phone):
+    UserTokenState.objects.all().delete()
+    with pytest.raises(TokenRefused):
+        check(phone)
+
+
+def test_everything_is_one_select(phone):
+    check(phone)
+    with CaptureQueriesContext(connection) as captured:
+        user = check(phone)
+        str(user.get_username()), user.password
+    (query,) = captured.captured_queries
+    assert query["sql"].startswith("SELECT")
+
+
+def test_the_statement_is_compiled_once(phone, monkeypatch):
+    compiled = []
+    original = DatabaseBackend._compile
+
+    def counting(self, *args):
+        compiled.append(1)
+        return original(self, *args)
+
+    monkeypatch.setattr(DatabaseBackend, "_compile", counting)
+    backend = DatabaseBackend({})
+    for _ in range(5):
+        backend.check(claims_of(phone))
+    assert compiled == [1]
+
+
+def test_the_compiled_statement_serves_different_users(phone, sign_in):
+    bob = sign_in(make_user("bob"))
+    backend = DatabaseBackend({})
+    names = [backend.check(claims_of(device)).get_username() for device in (phone, bob, phone)]
+    assert names == ["alice", "bob", "alice"]
+
+
+def test_the_user_is_as_the_orm_would_have_read_it(phone, user):
+    found, read = check(phone), User._default_manager.get(pk=user.pk)
+    names = [field.attname for field in User._meta.concrete_fields]
+    assert {name: found.__dict__[name] for name in names} == {
+        name: read.__dict__[name] for name in names
+    }
+    assert found._state.db == read._state.db
+    assert not found._state.adding
+
+
+def test_the_user_carries_nothing_of_ours(phone):
+    assert not [name for name in vars(check(phone)) if name.startswith("jwt_revoke")]
+
+
+class SameTenant(type(User._default_manager)):
+    """A manager that shows what today's tenant may see."""
+
+    visible = "alice"
+
+    def get_queryset(self):
+        return super().get_queryset().filter(**{User.USERNAME_FIELD: self.visible})
+
+
+@pytest.fixture
+def tenants(monkeypatch, settings):
+    """The user model as if its default manager were ``SameTenant``."""
+    manager = SameTenant()
+    manager.model, manager.name = User, "tenants"
+    monkeypatch.setitem(User._meta.__dict__, "default_manager", manager)
+    get_backend.cache_clear()
+    yield manager
+    get_backend.cache_clear()
+
+
+def test_a_user_whom_the_sites_manager_shows_is_let_in(phone, user, tenants):
+    assert check(phone) == user
+
+
+def test_a_user_whom_the_sites_manager_hides_is_refused(phone, tenants, monkeypatch):
+    check(phone)
+    monkeypatch.setattr(SameTenant, "visible", "somebody else")
+    with pytest.raises(TokenRevoked, match="no such user"):
+        check(phone)
+
+
+def test_with_a_manager_of_the_sites_own_it_is_one_select_too(
+    phone, tenants, django_assert_num_queries
+):
+    with django_assert_num_queries(1):
+        user = check(phone)
+    assert not [name for name in vars(user) if name.startswith("jwt_revoke")]
+
+
+@needs_is_active
+def test_with_a_manager_of_the_sites_own_a_suspension_is_seen_too(phone, user, tenants):
+    queryset_update(user, "is_active", False)
+    with pytest.raises(TokenStale):
+        check(phone)
+
+
+@pytest.fixture
+def database_is_away(phone, monkeypatch):
+    """Asked for by ``with``: the test's own clean-up needs the database again."""
+
+    def fail(self, sql, params=None):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    @contextmanager
+    def away():
+        with monkeypatch.context() as patch:
+            patch.setattr(CursorWrapper, "execute", fail)
+            yield
+
+    return away
+
+
+def test_a_database_that_does_not_answer_is_unavailable(phone, database_is_away):
+    """Invariant 4."""
+    with database_is_away(), pytest.raises(Unavailable):
+        DatabaseBackend({}).check(claims_of(phone))
+
+
+def test_a_database_that_does_not_answer_is_503(phone, database_is_away):
+    """Invariant 4."""
+    with database_is_away():
+        response = phone.get("/api/ping/")
+    assert response.status_code == 503
+    assert response["Retry-After"] == "1"
+    assert response.json() == {"detail": "Temporarily unavailable. Try again."}
+
+
+def test_a_version_ahead_of_the_database_is_refused_and_alarmed(phone, caplog):
+    """The database was restored from an older backup."""
+    with caplog.at_level("CRITICAL", "jwt_revoke"), pytest.raises(TokenStale, match="ahead"):
+        check(phone, ver=claims_of(phone).ver + 1)
+    (record,) = caplog.records
+    assert "revoke --everyone" in record.getMessage()
+
+
+def test_a_generation_ahead_of_the_database_is_refused_and_alarmed(phone, caplog):
+    with caplog.at_level("CRITICAL", "jwt_revoke"), pytest.raises(TokenStale, match="ahead"):
+        check(phone, gen=1)
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
+
+
+def test_a_version_of_the_past_is_no_alarm(phone, user, caplog):
+    api.revoke_user(user, effect="access")
+    with caplog.at_level("WARNING", "jwt_revoke"), pytest.raises(TokenStale):
+        check(phone)
+    assert not caplog.records
+
+
+def test_without_a_generation_row_the_generation_is_zero(phone):
+    assert not Generation.objects.exists()
+    assert claims_of(phone).gen == 0
+    check(phone)
+
+
+@pytest.mark.parametrize("sub", ["9" * 30, "-1", "0", "1e3", "abc", "1.5", "%s", "'--"])
+def test_a_subject_that_is_no_key_of_a_user_is_refused(phone, sub):
+    """Invariant 10: an answer, whatever the database makes of it."""
+    with pytest.raises(TokenRefused):
+        check(phone, sub=sub)
+
+
+@pytest.mark.parametrize("spelling", [" {}", "{}\n", "+{}", "0{}", "{{{}}}", "urn:uuid:{}"])
+def test_a_second_spelling_of_the_subject_is_refused(phone, user, spelling):
+    """What is filed under the subject's text, a floor say, must not be passed by."""
+    with pytest.raises(TokenRefused):
+        check(phone, sub=spelling.format(user.pk))
+
+
+@pytest.mark.parametrize("jti", ["é" * 255, "'; DROP TABLE x; --", "%s", "\U0001f511"])
+def test_a_strange_jti_is_only_a_parameter(phone, jti):
+    check(phone, jti=jti)

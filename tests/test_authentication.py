@@ -1,0 +1,219 @@
+"""``JWTAuthentication``: what a request of the site gets for its header."""
+
+from __future__ import annotations
+
+import base64
+import time
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
+
+from jwt_revoke import api
+from jwt_revoke.authentication import JWTAuthentication
+from jwt_revoke.claims import Claims
+from jwt_revoke.permissions import FreshRevocationCheck, RecentlyAuthenticated
+from tests.conftest import PASSWORD
+from tests.wire import (
+    INVALID_TOKEN,
+    assert_no_credentials,
+    assert_refused_header,
+)
+
+PING = "/api/ping/"
+
+
+def ping(client, header):
+    return client.get(PING, HTTP_AUTHORIZATION=header)
+
+
+def test_a_live_token_is_let_in(phone):
+    assert phone.get(PING).json() == {"ok": True}
+
+
+def test_request_user_is_the_user(phone, user):
+    assert phone.get("/api/me/").json() == {
+        "id": str(user.pk),
+        "username": user.get_username(),
+    }
+
+
+def authenticated(token):
+    """What a view sees: the request that REST framework hands it."""
+    seen = []
+
+    class Looking(APIView):
+        authentication_classes = (JWTAuthentication,)
+        permission_classes = (AllowAny,)
+
+        def get(self, request):
+            seen.append(request)
+            return Response()
+
+    Looking.as_view()(APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {token}"))
+    return seen[0]
+
+
+def test_request_auth_holds_the_claims(phone, user):
+    claims = authenticated(phone.access).auth
+    assert isinstance(claims, Claims)
+    assert (claims.sub, claims.sid) == (str(user.pk), phone.session_id)
+
+
+def own_claims(user, session):
+    return {"role": "editor", "device": str(session.pk)}
+
+
+def test_request_auth_gives_the_sites_own_claims(user, sign_in, settings):
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "CLAIMS": f"{__name__}.own_claims"}
+    device = sign_in(user)
+    auth = authenticated(device.access).auth
+    assert (auth["role"], auth["device"]) == ("editor", str(device.session_id))
+    assert "role" in auth
+    assert auth.get("missing", "default") == "default"
+
+
+def test_no_header_is_401_without_an_error_code(db, anonymous):
+    """RFC 6750 §3.1."""
+    assert_no_credentials(anonymous.get(PING))
+
+
+@pytest.mark.parametrize("header", ["", "Basic YTpi", "Token abc", "BearerX abc", "Bearer:abc"])
+def test_another_scheme_is_left_to_others(db, anonymous, header):
+    assert_no_credentials(ping(anonymous, header))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_the_scheme_is_read_without_case(phone, anonymous, scheme):
+    """RFC 9110 §11.1."""
+    assert ping(anonymous, f"{scheme} {phone.access}").status_code == 200
+
+
+def test_a_site_may_name_other_schemes(phone, anonymous, settings):
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "AUTH_HEADER_TYPES": ["JWT", "Bearer"]}
+    assert ping(anonymous, f"JWT {phone.access}").status_code == 200
+    assert ping(anonymous, f"Bearer {phone.access}").status_code == 200
+    assert anonymous.get(PING)["WWW-Authenticate"] == 'JWT realm="api"'
+
+
+def test_a_revoked_session_is_told_to_sign_in_again(phone):
+    api.end_session(phone.session_id)
+    assert_refused_header(phone.get(PING), "revoked")
+
+
+def test_an_outdated_token_is_told_to_refresh(phone, user):
+    api.revoke_user(user, effect="access")
+    assert_refused_header(phone.get(PING), "stale")
+
+
+def test_a_denied_token_is_told_to_refresh(phone):
+    api.revoke_token(phone.access)
+    assert_refused_header(phone.get(PING), "stale")
+
+
+def test_a_changed_password_that_nobody_recorded_is_told_to_refresh(phone, user):
+    get_user_model().objects.filter(pk=user.pk).update(password=make_password("another"))
+    assert_refused_header(phone.get(PING), "stale")
+
+
+def test_an_expired_token_is_told_so(phone, monkeypatch):
+    later = time.time() + 301
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert_refused_header(phone.get(PING), "expired")
+
+
+def test_nonsense_is_told_so(db, anonymous):
+    assert_refused_header(ping(anonymous, "Bearer nonsense"), "invalid")
+
+
+def test_why_it_was_revoked_is_in_the_log_and_not_in_the_answer(phone, caplog):
+    api.revoke_session(phone.session_id, reason="stolen", note="found in a pub")
+    with caplog.at_level("INFO", "jwt_revoke"):
+        response = phone.get(PING)
+    assert b"stolen" not in response.content
+    assert b"pub" not in response.content
+    assert "session ended" in caplog.text
+
+
+def test_a_refused_token_is_not_taken_for_nobody(phone):
+    """A view that anybody may see is still closed to a dead token, as simplejwt's is."""
+    api.end_session(phone.session_id)
+
+    class Open(APIView):
+        authentication_classes = (JWTAuthentication,)
+        permission_classes = (AllowAny,)
+
+    request = APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {phone.access}")
+    response = Open.as_view()(request)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == INVALID_TOKEN
+
+
+def test_it_stands_beside_other_authentication_classes(user):
+    class Both(APIView):
+        authentication_classes = (JWTAuthentication, BasicAuthentication)
+        permission_classes = (IsAuthenticated,)
+
+        def get(self, request):
+            return Response(request.user.get_username())
+
+    basic = base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
+    request = APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Basic {basic}")
+    assert Both.as_view()(request).data == "alice"
+
+
+def test_a_request_without_a_token_asks_the_database_nothing(
+    db, anonymous, django_assert_num_queries
+):
+    with django_assert_num_queries(0):
+        anonymous.get(PING)
+
+
+def test_a_token_with_a_bad_signature_asks_the_database_nothing(
+    phone, anonymous, django_assert_num_queries
+):
+    """Whoever floods us with junk does not reach the database."""
+    head, body, _ = phone.access.split(".")
+    with django_assert_num_queries(0):
+        ping(anonymous, f"Bearer {head}.{body}.{'A' * 43}")
+
+
+def judge_by(permission, token):
+    request = authenticated(token)
+    return permission().has_permission(request, APIView())
+
+
+def test_recently_authenticated_lets_in_right_after_a_sign_in(phone):
+    assert judge_by(RecentlyAuthenticated, phone.access)
+
+
+def test_recently_authenticated_refuses_later(phone, monkeypatch):
+    request = authenticated(phone.access)
+    later = time.time() + 302
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert not RecentlyAuthenticated().has_permission(request, APIView())
+
+
+def test_recently_authenticated_within_another_age(phone, monkeypatch):
+    request = authenticated(phone.access)
+    later = time.time() + 302
+    monkeypatch.setattr(time, "time", lambda: later)
+    longer = RecentlyAuthenticated.within(timedelta(minutes=10))
+    assert longer().has_permission(request, APIView())
+
+
+@pytest.mark.parametrize("permission", [RecentlyAuthenticated, FreshRevocationCheck])
+def test_a_permission_for_tokens_refuses_other_credentials(db, permission):
+    request = APIView().initialize_request(APIRequestFactory().get("/"))
+    request.auth = None
+    assert not permission().has_permission(request, APIView())
+
+
+def test_fresh_revocation_check_lets_a_live_token_in(phone):
+    assert judge_by(FreshRevocationCheck, phone.access)
