@@ -71,6 +71,9 @@ class ServiceUnavailable(APIException):
 class JWTAuthentication(BaseAuthentication):
     """Authenticates by access token. ``request.auth`` is its ``Claims``. Writes nothing."""
 
+    # All locals of it and below: the token, its parts, the account with its hash. An error report
+    # would send them by e-mail.
+    @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Claims] | None:
         """The user and the claims, or ``None`` when the request brings no token of our scheme."""
         try:
@@ -90,7 +93,7 @@ class JWTAuthentication(BaseAuthentication):
         return challenge(refused=getattr(request, "jwt_revoke_refused", False))
 
 
-@sensitive_variables("raw")
+@sensitive_variables()
 def authenticate_token(raw: str) -> tuple[AbstractBaseUser, Claims]:
     """The user and claims of an access token that lives; else raises 401 or 503."""
     try:

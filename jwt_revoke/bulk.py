@@ -142,7 +142,7 @@ def _create_missing_states(using: str, entries: QuerySet[Revocation]) -> None:
     insert_select(
         using,
         UserTokenState,
-        entries.filter(~known).order_by("key"),
+        entries.filter(~known).order_by("subject"),
         {
             "user": F("key"),
             "version": newest,

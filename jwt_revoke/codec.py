@@ -166,7 +166,9 @@ def _canonical(segment: str) -> bytes:
 
 def _json_object(data: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(data, object_pairs_hook=_distinct, parse_constant=_no_constant)
+        # Decoded here: given bytes, Python's reader would guess UTF-16 and UTF-32 too.
+        text = data.decode()
+        value = json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise TokenInvalid("not JSON, or JSON with a name twice") from None
     if not isinstance(value, dict):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
+from django.core.exceptions import EmptyResultSet
 from django.db import Error, OperationalError, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, Model, Value
@@ -79,7 +80,10 @@ def insert_select(
         for field, value in zip(fields, values.values(), strict=True)
     }
     rows = source.using(using).annotate(**selected).values_list(*selected)
-    select, params = rows.query.get_compiler(using).as_sql()
+    try:
+        select, params = rows.query.get_compiler(using).as_sql()
+    except EmptyResultSet:
+        return 0  # ``none()`` or an empty list of keys: Django has no SQL for nobody
     columns = ", ".join(quote(str(field.column)) for field in fields)
     insert = connection.ops.insert_statement(on_conflict=on_conflict)
     suffix = connection.ops.on_conflict_suffix_sql(fields, on_conflict, [], [])

@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from .conf import conf
 from .database import persistently
 from .log import Cause
-from .models import DeviceSession, Generation, Revocation, UserTokenState
+from .models import (
+    EFFECT_SESSION,
+    SCOPE_EVERYONE,
+    DeviceSession,
+    Generation,
+    Revocation,
+    UserTokenState,
+)
 from .revocation import forget_user
-from .settling import settle
+from .settling import settle_each
 from .standing import is_unsettled, live_sessions
 
 Progress = Callable[[str, int], None]
@@ -49,26 +57,18 @@ def prune(using: str, batch_size: int, progress: Progress) -> dict[str, int]:
     """
     now = timezone.now()
     device_data, audit = now - conf.DEVICE_DATA_RETENTION, now - conf.AUDIT_RETENTION
-    sessions = DeviceSession.objects.using(using)
     tracked = ~Q(user_agent="") | Q(ip_address__isnull=False)
-    erase = {"user_agent": "", "ip_address": None}
-    log = Revocation.objects.using(using).filter(created_at__lt=audit, expires_at__lt=now)
+    sessions = DeviceSession.objects.using(using)
+    erase = sessions.filter(tracked, _over_since(using, device_data))
     return {
-        "erased": _each_batch(
-            sessions.filter(_over_since(device_data)).filter(tracked),
-            batch_size,
-            lambda rows: rows.update(**erase),
-            lambda done: progress("erased", done),
-        ),
-        "sessions": _each_batch(
-            sessions.filter(_over_since(audit)),
+        "erased": _walk(erase, batch_size, _erase, partial(progress, "erased")),
+        "sessions": _walk(
+            sessions.filter(_over_since(using, audit)),
             batch_size,
             _delete,
-            lambda done: progress("sessions", done),
+            partial(progress, "sessions"),
         ),
-        "revocations": _each_batch(
-            log, batch_size, _delete, lambda done: progress("revocations", done)
-        ),
+        "revocations": _delete_log(using, audit, now, batch_size, partial(progress, "revocations")),
     }
 
 
@@ -81,14 +81,20 @@ def reconcile(using: str, batch_size: int, progress: Progress) -> dict[str, int]
     for states in _pages(UserTokenState.objects.using(using), batch_size):
         keys = [state.pk for state in states]
         users = get_user_model()._base_manager.using(using).in_bulk(keys)
-        for state in states:
-            user = users.get(state.pk)
-            if user is None:
-                persistently(using, forget_user, using, state.pk, Cause("deleted"))
+        for key in keys:
+            if key not in users:
+                persistently(using, forget_user, using, key, Cause("deleted"))
                 changed += 1
-            elif state.password_fingerprint and is_unsettled(user, state):
-                persistently(using, settle, using, state.pk)
-                changed += 1
+        # Until the first sign-in there are no fingerprints, and no token to revoke.
+        unsettled = [
+            state.pk
+            for state in states
+            if state.pk in users
+            and state.password_fingerprint
+            and is_unsettled(users[state.pk], state)
+        ]
+        if unsettled:
+            changed += persistently(using, settle_each, using, unsettled)
         seen += len(states)
         progress("seen", seen)
     return {"seen": seen, "changed": changed}
@@ -108,36 +114,61 @@ def status(using: str) -> Status:
     )
 
 
-def _over_since(moment: datetime) -> Q:
-    """Sessions that were over by then, by whichever of their ends came first."""
-    by_floor = Exists(
-        UserTokenState.objects.filter(
-            user_id=OuterRef("user_id"),
-            session_floor__gt=OuterRef("opened_version"),
-            session_floor__lt=int(moment.timestamp() * 1000),
-        )
+def _over_since(using: str, moment: datetime) -> Q:
+    """Sessions that were over by then, by whichever of their ends came first.
+
+    What revoked a user ended the rows as well; what revoked everyone did not touch them.
+    """
+    revocations = Revocation.objects.using(using).filter(
+        scope=SCOPE_EVERYONE, effect=EFFECT_SESSION, created_at__lt=moment
     )
+    floor = revocations.aggregate(floor=Max("version"))["floor"] or 0
     return (
         Q(ended_at__lt=moment)
         | Q(expires_at__lt=moment)
         | Q(idle_expires_at__lt=moment)
-        | Q(by_floor)
+        | Q(opened_generation__lt=floor)
     )
 
 
-def _each_batch(
+def _walk(
     rows: QuerySet[Any],
-    batch_size: int,
+    size: int,
     act: Callable[[QuerySet[Any]], int],
     progress: Callable[[int], None],
 ) -> int:
-    """Act on ``rows`` by primary keys, a batch and a transaction at a time."""
+    """Act on ``rows``, passing once through the whole table by primary key, ``size`` at a time.
+
+    "The next thousand that match" would look through the same live rows again in each batch, and
+    in its last one through all of them within a single statement.
+    """
     done = 0
-    while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:batch_size]):
-        batch = rows.model._base_manager.using(rows.db).filter(pk__in=keys)
-        done += persistently(rows.db, act, batch)
+    table = rows.model._base_manager.using(rows.db)
+    for keys in _pages(table.values_list("pk", flat=True), size):
+        found = list(rows.filter(pk__gte=keys[0], pk__lte=keys[-1]).values_list("pk", flat=True))
+        if found:
+            done += persistently(rows.db, act, table.filter(pk__in=found))
         progress(done)
     return done
+
+
+def _delete_log(
+    using: str, before: datetime, now: datetime, size: int, progress: Callable[[int], None]
+) -> int:
+    """Delete log entries, the oldest first: their index on the time leads straight to them."""
+    log = Revocation.objects.using(using)
+    old = log.filter(created_at__lt=before, expires_at__lt=now).order_by("created_at")
+    done = 0
+    while entries := list(old.values_list("pk", "created_at")[:size]):
+        done += persistently(using, _delete, log.filter(pk__in=[pk for pk, _created in entries]))
+        # Past what was deleted: a database need not have swept it up yet.
+        old = old.filter(created_at__gte=entries[-1][1])
+        progress(done)
+    return done
+
+
+def _erase(sessions: QuerySet[Any]) -> int:
+    return sessions.update(user_agent="", ip_address=None)
 
 
 def _delete(rows: QuerySet[Any]) -> int:
@@ -146,7 +177,9 @@ def _delete(rows: QuerySet[Any]) -> int:
 
 def _pages(rows: QuerySet[Any], size: int) -> Iterator[list[Any]]:
     """All rows by primary key, a page at a time: no cursor is kept open across transactions."""
-    page = list(rows.order_by("pk")[:size])
+    rows = rows.order_by("pk")
+    page = list(rows[:size])
     while page:
         yield page
-        page = list(rows.filter(pk__gt=page[-1].pk).order_by("pk")[:size])
+        last = getattr(page[-1], "pk", page[-1])
+        page = list(rows.filter(pk__gt=last)[:size])

@@ -11,7 +11,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from .authentication import check_strictly
+from .authentication import TokenNotValid, check_strictly
 from .backends.base import get_backend
 from .claims import Claims
 
@@ -24,7 +24,11 @@ class FreshRevocationCheck(BasePermission):
         if not isinstance(request.auth, Claims):
             return False
         if not get_backend().strict:
-            check_strictly(request.auth)
+            try:
+                check_strictly(request.auth)
+            except TokenNotValid:
+                request.jwt_revoke_refused = True  # type: ignore[attr-defined]
+                raise
         return True
 
 

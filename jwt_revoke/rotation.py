@@ -61,7 +61,7 @@ def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> S
     if extra["held_at"] is not None:
         raise TokenRevoked("session is held")
     if token.counter == extra["refresh_counter"]:
-        if _rotate(using, token, extra["now"]):
+        if _rotate(using, token, extra["now"], request):
             return _answer(facts, extra, token.session_id, token.counter + 1)
         # Somebody was faster. As it stands now, not as an old snapshot has it.
         extra = {**extra, **_rotation_now(using, token.session_id)}
@@ -83,13 +83,17 @@ def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> S
     raise RefreshReused("refresh token used again")
 
 
-def _rotate(using: str, token: RefreshClaims, now: datetime) -> bool:
+def _rotate(using: str, token: RefreshClaims, now: datetime, request: HttpRequest | None) -> bool:
     """Compare and swap, in one statement that also requires the session live.
 
     The user's floor is not asked again: whoever raises it ends the session's row in the same
     transaction, and what was read before it is dead below it. Asking would lock the state after
     the session on MariaDB, against the lock order.
+
+    The user agent is from now on that of whoever rotates: the grace is theirs alone. That of the
+    sign-in would give it to the owner after a thief, and to nobody once a browser is updated.
     """
+    agent = {} if request is None else {"user_agent": user_agent(request)}
     return bool(
         DeviceSession.objects.using(using)
         .filter(
@@ -105,6 +109,7 @@ def _rotate(using: str, token: RefreshClaims, now: datetime) -> bool:
             rotated_at=DatabaseNow(),
             last_used_at=DatabaseNow(),
             idle_expires_at=now + conf.SESSION_IDLE_TIMEOUT,
+            **agent,
         )
     )
 
@@ -114,8 +119,8 @@ def _rotation_now(using: str, session_id: UUID) -> dict[str, Any]:
         rows = lock_rows(DeviceSession.objects.using(using)).filter(
             pk=session_id, ended_at__isnull=True, held_at__isnull=True
         )
-        found = rows.annotate(now=DatabaseNow()).values("refresh_counter", "rotated_at", "now")
-        row = found.first()
+        found = rows.annotate(now=DatabaseNow())
+        row = found.values("refresh_counter", "rotated_at", "user_agent", "now").first()
     if row is None:
         raise TokenRevoked("session ended meanwhile")
     return dict(row)

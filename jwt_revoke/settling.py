@@ -5,18 +5,22 @@ Lock order, as everywhere: user, state, session.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from . import log
+from .bulk import revoke_users
 from .conf import conf
 from .database import atomically, insert_missing, lock_rows
 from .log import Cause
 from .models import UserTokenState
 from .revocation import revoke_user
 from .standing import account_fingerprint, is_active, is_unsettled, password_fingerprint
+
+_SETTLED: Final = ("password_fingerprint", "account_fingerprint", "last_password_change")
 
 
 def settle(using: str, user_pk: Any, *, created: bool = False) -> None:
@@ -34,22 +38,60 @@ def settle(using: str, user_pk: Any, *, created: bool = False) -> None:
         state = lock_rows(UserTokenState.objects.using(using)).filter(pk=user_pk).first()
         if user is None or state is None:
             return
-        password, account = password_fingerprint(user.password), account_fingerprint(user)
-        before = state.account_fingerprint
-        changed = bool(state.password_fingerprint and state.password_fingerprint != password)
-        events = {
-            "deleted": created,
-            "password_changed": changed,
-            "suspended": before[:1] == "a" and not is_active(user),
-            "role_changed": bool(before) and before[1:] != account[1:],
-        }
-        for event, happened in events.items():
+        for event in _changes(user, state, created=created):
             effect = conf.REVOKE_ON[event]
-            if happened and effect:
+            if effect:
                 revoke_user(using, user_pk, Cause.of(event), effect)
-        fingerprints = {"password_fingerprint": password, "account_fingerprint": account}
-        moment = {"last_password_change": timezone.now()} if changed else {}
-        UserTokenState.objects.using(using).filter(pk=user_pk).update(**fingerprints, **moment)
+        _take_fingerprints(state, user)
+        # Not save(): the version was raised beneath this instance.
+        UserTokenState.objects.using(using).filter(pk=user_pk).update(
+            **{name: getattr(state, name) for name in _SETTLED}
+        )
+
+
+def settle_each(using: str, keys: Collection[Any]) -> int:
+    """``settle`` for many accounts, set-based; how many had changed."""
+    users = get_user_model()._base_manager.using(using).filter(pk__in=keys)
+    states = UserTokenState.objects.using(using).filter(pk__in=keys)
+    found: dict[str, list[Any]] = {}
+    with atomically(using):
+        accounts = {user.pk: user for user in lock_rows(users).order_by("pk")}
+        unsettled = [
+            state
+            for state in lock_rows(states).order_by("pk")
+            if state.pk in accounts and is_unsettled(accounts[state.pk], state)
+        ]
+        for state in unsettled:
+            for event in _changes(accounts[state.pk], state):
+                found.setdefault(event, []).append(state.pk)
+            _take_fingerprints(state, accounts[state.pk])
+        for event, changed in found.items():
+            effect = conf.REVOKE_ON[event]
+            if effect:
+                revoke_users(using, users.filter(pk__in=changed), Cause.of(event), effect)
+        UserTokenState.objects.using(using).bulk_update(unsettled, _SETTLED)
+    return len(unsettled)
+
+
+def _changes(user: Any, state: UserTokenState, *, created: bool = False) -> list[str]:
+    """The events by which the account came to differ from what was recorded of it."""
+    before, now = state.account_fingerprint, account_fingerprint(user)
+    known, password = state.password_fingerprint, password_fingerprint(user.password)
+    events = {
+        "deleted": created,
+        "password_changed": bool(known) and known != password,
+        "suspended": before[:1] == "a" and not is_active(user),
+        "role_changed": bool(before) and before[1:] != now[1:],
+    }
+    return [event for event, happened in events.items() if happened]
+
+
+def _take_fingerprints(state: UserTokenState, user: Any) -> None:
+    password = password_fingerprint(user.password)
+    if state.password_fingerprint and state.password_fingerprint != password:
+        state.last_password_change = timezone.now()
+    state.password_fingerprint = password
+    state.account_fingerprint = account_fingerprint(user)
 
 
 def adopt_hash(using: str, user: Any, old: str) -> bool:

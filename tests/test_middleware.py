@@ -64,8 +64,10 @@ def test_user_of_the_session_is_named_in_the_log(boss, alice):
 def test_nobody_is_left_over_in_the_next_request_of_the_thread(boss, alice):
     client = Client()
     client.force_login(boss)
-    client.get("/suspend/nobody/", raise_request_exception=False)
-    Client().get("/suspend/alice/")
+    client.get("/suspend/alice/")
+    assert newest_actor() == str(boss.pk)
+    Device(boss)
+    Client().get("/suspend/boss/")
     assert newest_actor() == ""
 
 

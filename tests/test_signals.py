@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -14,8 +16,21 @@ from tests.conftest import make_user
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+NAMES = ("revoked", "signed_in", "refresh_repeated", "refresh_reused")
+
+
+@contextmanager
+def receiving(name, receive):
+    signal = getattr(signals, name)
+    signal.connect(receive, weak=False)
+    try:
+        yield
+    finally:
+        signal.disconnect(receive)
+
+
 @pytest.fixture
-def heard(request):
+def heard():
     """The arguments of every signal sent, under its name."""
     seen = []
 
@@ -23,25 +38,25 @@ def heard(request):
         def receive(*, signal, **arguments):
             seen.append((name, arguments))
 
-        getattr(signals, name).connect(receive, weak=False)
-        request.addfinalizer(lambda: getattr(signals, name).disconnect(receive))
+        return receive
 
-    for name in ("revoked", "signed_in", "refresh_repeated", "refresh_reused"):
-        listen(name)
-    return seen
+    with ExitStack() as stack:
+        for name in NAMES:
+            stack.enter_context(receiving(name, listen(name)))
+        yield seen
 
 
 @pytest.fixture
-def raising(request):
+def raising():
     """A receiver of every signal that fails."""
 
     def receive(**_arguments):
         raise RuntimeError("a receiver's own fault")
 
-    for name in ("revoked", "signed_in", "refresh_repeated", "refresh_reused"):
-        signal = getattr(signals, name)
-        signal.connect(receive, weak=False)
-        request.addfinalizer(lambda signal=signal: signal.disconnect(receive))
+    with ExitStack() as stack:
+        for name in NAMES:
+            stack.enter_context(receiving(name, receive))
+        yield
 
 
 def arguments(heard, name="revoked"):
@@ -82,16 +97,15 @@ def test_revoked_is_not_sent_after_a_rollback(user, heard):
     assert phone.standing == "live"
 
 
-def test_receiver_sees_what_was_committed(user, request):
+def test_receiver_sees_what_was_committed(user):
     seen = []
 
     def receive(**_arguments):
         seen.append(phone.standing)
 
     phone = Device(user)
-    signals.revoked.connect(receive)
-    request.addfinalizer(lambda: signals.revoked.disconnect(receive))
-    api.revoke_user(user)
+    with receiving("revoked", receive):
+        api.revoke_user(user)
     assert seen == ["revoked"]
 
 

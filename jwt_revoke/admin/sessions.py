@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -19,13 +20,8 @@ from ..models import DeviceSession, database
 from ..standing import live_sessions
 from .readonly import ReadOnlyAdmin, keys_of_users, note_each, tell_unavailable
 
-if TYPE_CHECKING:
-    _ChangeList = ChangeList[Any]
-else:
-    _ChangeList = ChangeList
 
-
-class SessionList(_ChangeList):
+class SessionList(ChangeList):
     """A page of sessions, with what is looked up for its rows only.
 
     Not by joins in the list's own query: a session whose user was deleted by raw SQL would be
@@ -54,7 +50,7 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
     search_help_text = _("A user’s exact name, or a session’s id")
     actions = ("end_sessions",)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[_ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SessionList
 
     def get_object(
@@ -82,10 +78,8 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
         if not term:
             return queryset, False
         found = Q(user_id__in=keys_of_users(term))
-        try:
+        with suppress(ValueError):
             found |= Q(pk=UUID(term))
-        except ValueError:
-            pass
         return queryset.filter(found), False
 
     def has_end_permission(self, request: HttpRequest) -> bool:

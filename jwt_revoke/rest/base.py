@@ -8,8 +8,9 @@ from typing import Any, Final, cast
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import SuspiciousOperation
 from django.db import Error, connections, transaction
+from django.http import HttpRequest, UnreadablePostError
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from rest_framework import exceptions, parsers, permissions
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -91,11 +92,22 @@ class OpenView(GenericAPIView[Any]):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        view = sensitive_post_parameters()(super().as_view(**initkwargs))
+        # Every local below a view of ours may hold a token or a password, and an error report
+        # would send them by e-mail.
+        view = sensitive_variables()(sensitive_post_parameters()(super().as_view(**initkwargs)))
         view.csrf_exempt = True  # as DRF's: no cookie authenticates here
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
         return view
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """The request as UTF-8, whatever charset it claims (RFC 8259 §8.1 knows no other).
+
+        Python takes "zip", "base64" and "undefined" for one too: a body would be unpacked, or be
+        an error instead of an answer.
+        """
+        request.encoding = "utf-8"
+        return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Bound the body before anybody parses it."""
@@ -159,6 +171,6 @@ def _translated(exc: Exception) -> Exception:
         # Only the kind: a driver's message may quote a parameter.
         logger.error("Unavailable: %s", getattr(exc, "detail", type(exc).__name__))
         return ServiceUnavailable()
-    if isinstance(exc, SuspiciousOperation):
+    if isinstance(exc, SuspiciousOperation | UnreadablePostError):
         return exceptions.ParseError(_("Malformed request"))
     return exc

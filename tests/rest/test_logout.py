@@ -77,9 +77,7 @@ def test_a_good_refresh_token_beside_a_broken_header_will_do(phone, anonymous):
 
 @pytest.mark.parametrize("header", ["Bearer", "Bearer one two", "Bearer one, Bearer two"])
 def test_a_good_refresh_token_beside_a_header_without_one_token_will_do(phone, anonymous, header):
-    response = anonymous.post(
-        URL, {"refresh": phone.refresh_token}, HTTP_AUTHORIZATION=header
-    )
+    response = anonymous.post(URL, {"refresh": phone.refresh_token}, HTTP_AUTHORIZATION=header)
     assert_logged_out(response, phone)
 
 

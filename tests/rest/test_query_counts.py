@@ -38,33 +38,27 @@ NO_STATEMENTS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ")
 NEW = "a quite different passphrase"
 
 
+BODIES = {
+    "POST token/": credentials(),
+    "POST token/, wrong password": credentials(password="wrong"),
+    "POST logout/all/, keep_current": {"keep_current": True},
+    "PATCH sessions/<id>/": {"name": "x"},
+    "POST password/change/": {"old_password": PASSWORD, "new_password": NEW},
+    "POST reauthenticate/": {"password": PASSWORD},
+}
+
+
 def perform(call, phone, laptop):
     """The request that ``call`` names; what it answers."""
-    refresh = {"refresh": phone.refresh_token}
-    match call:
-        case "any request of the site":
-            return phone.get("/api/ping/")
-        case "POST token/":
-            return phone.post(AUTH + "token/", credentials())
-        case "POST token/, wrong password":
-            return phone.post(AUTH + "token/", credentials(password="wrong"))
-        case "POST token/verify/, access token":
-            return phone.post(AUTH + "token/verify/", {"token": phone.access})
-        case "POST token/verify/, refresh token":
-            return phone.post(AUTH + "token/verify/", {"token": phone.refresh_token})
-        case "POST logout/all/, keep_current":
-            return phone.post(AUTH + "logout/all/", {"keep_current": True})
-        case "PATCH sessions/<id>/":
-            return phone.patch(f"{AUTH}sessions/{laptop.session_id}/", {"name": "x"})
-        case "DELETE sessions/<id>/":
-            return phone.delete(f"{AUTH}sessions/{laptop.session_id}/")
-        case "POST password/change/":
-            body = {"old_password": PASSWORD, "new_password": NEW}
-            return phone.post(AUTH + "password/change/", body)
-        case "POST reauthenticate/":
-            return phone.post(AUTH + "reauthenticate/", {"password": PASSWORD})
+    if call == "any request of the site":
+        return phone.get("/api/ping/")
     method, path = re.match(r"(\w+) ([^,]+)", call).groups()
-    return getattr(phone, method.lower())(AUTH + path, None if method == "GET" else refresh)
+    url = AUTH + path.replace("<id>", str(laptop.session_id))
+    if method == "GET":
+        return phone.get(url)
+    token = phone.access if call.endswith("access token") else phone.refresh_token
+    body = BODIES.get(call, {"refresh": phone.refresh_token, "token": token})
+    return getattr(phone, method.lower())(url, body)
 
 
 def prepare(call, phone):

@@ -139,6 +139,15 @@ def test_the_grace_is_for_the_same_user_agent_alone(phone):
     assert phone.standing == "revoked"
 
 
+def test_the_grace_is_for_whoever_refreshed_and_not_for_who_signed_in(phone):
+    """A browser that was updated since has another user agent, and still has two tabs."""
+    updated = {"HTTP_USER_AGENT": "Phone/2"}
+    first = refresh(phone, **updated).json()
+    second = refresh(phone, **updated).json()
+    assert first["refresh"] == second["refresh"]
+    assert phone.device_session.user_agent == "Phone/2"
+
+
 def test_a_grace_of_zero_takes_no_token_twice(phone, settings):
     settings.JWT_REVOKE = {**settings.JWT_REVOKE, "REFRESH_GRACE": timedelta(0)}
     assert refresh(phone).status_code == 200

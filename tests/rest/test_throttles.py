@@ -104,9 +104,7 @@ def test_a_429_says_how_long_to_wait(db, anonymous, rate):
     assert response.status_code == 429
     assert response["Retry-After"] == "50"
     assert response["Cache-Control"] == "no-store"
-    assert response.json() == {
-        "detail": "Request was throttled. Expected available in 50 seconds."
-    }
+    assert response.json() == {"detail": "Request was throttled. Expected available in 50 seconds."}
 
 
 def test_the_next_window_counts_from_zero(db, anonymous, rate, monkeypatch):
@@ -150,7 +148,8 @@ def test_the_name_is_kept_in_the_cache_as_a_hash_alone(db, anonymous, rate):
 
 
 @pytest.mark.parametrize(
-    "spelling", ["ALICE", " alice ", "\talice", "alice" + " " * 300, "ａｌｉｃｅ"]  # noqa: RUF001
+    "spelling",
+    ["ALICE", " alice ", "\talice", "alice" + " " * 300, "ａｌｉｃｅ"],  # noqa: RUF001
 )
 def test_another_spelling_of_the_name_is_the_same_name(user, anonymous, rate, spelling):
     """The field trims spaces, and MariaDB compares without case, width and accents: each of
@@ -162,9 +161,7 @@ def test_another_spelling_of_the_name_is_the_same_name(user, anonymous, rate, sp
 
 
 @pytest.mark.parametrize("ignored", ["\u0301", "\u200b", "\u00ad", "\u2060"])
-def test_characters_that_a_collation_ignores_do_not_make_a_new_name(
-    user, anonymous, rate, ignored
-):
+def test_characters_that_a_collation_ignores_do_not_make_a_new_name(user, anonymous, rate, ignored):
     rate(jwt_revoke_token_user="1/min")
     anonymous.post(SIGN_IN, credentials(password="guess"))
     response = anonymous.post(SIGN_IN, credentials(f"al{ignored}ice", password="guess"))

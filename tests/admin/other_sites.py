@@ -1,0 +1,71 @@
+"""Run as a script in a process of its own: sites that are configured in another way.
+
+python -m tests.admin.other_sites order before|after     prints where the button is
+python -m tests.admin.other_sites child                   logs a child of the user out
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import django
+from django.conf import settings
+
+
+def order(place: str) -> None:
+    """jwt_revoke stands first or last in INSTALLED_APPS."""
+    apps = [app for app in settings.INSTALLED_APPS if app != "jwt_revoke"]
+    settings.INSTALLED_APPS = ["jwt_revoke", *apps] if place == "before" else [*apps, "jwt_revoke"]
+    django.setup()
+    from django.contrib import admin
+    from django.contrib.auth import get_user_model
+    from django.urls import reverse
+
+    user_admin = admin.site.get_model_admin(get_user_model())
+    print(reverse("admin:accounts_member_log_out_everywhere", args=[1]))
+    print([getattr(action, "__name__", action) for action in user_admin.actions])
+
+
+def child() -> None:
+    """The user model has a child in another table, with a key of its own."""
+    settings.AUTH_USER_MODEL = "accounts.Person"
+    settings.DATABASES["default"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    django.setup()
+    from django.contrib import admin
+    from django.core.management import call_command
+    from django.db import connection, models
+    from django.test import Client
+
+    from jwt_revoke.testing import Device
+    from tests.accounts.models import Person
+
+    class Supplier(Person):
+        number = models.AutoField(primary_key=True)
+        person = models.OneToOneField(Person, models.CASCADE, parent_link=True)
+
+        class Meta:
+            app_label = "accounts"
+
+    admin.site.register(Supplier)
+    call_command("migrate", verbosity=0)
+    with connection.schema_editor() as editor:
+        editor.create_model(Supplier)
+    boss = Person.objects.create_superuser("boss", password="x")
+    client = Client()
+    client.force_login(boss)
+    for step in ["page", "action"]:
+        supplier = Supplier.objects.create_user(step)
+        assert supplier.number != supplier.person_id
+        phone = Device(supplier.person)
+        if step == "page":
+            client.post(f"/admin/accounts/supplier/{supplier.pk}/log-out-everywhere/")
+        else:
+            chosen = {"_selected_action": [supplier.pk], "jwt_revoke_confirmed": "yes"}
+            client.post("/admin/accounts/supplier/", {"action": "log_out_selected", **chosen})
+        print(step, phone.standing)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    {"order": order, "child": child}[sys.argv[1]](*sys.argv[2:])

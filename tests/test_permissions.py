@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.urls import path
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jwt_revoke import api
+from jwt_revoke.backends.base import BaseBackend
+from jwt_revoke.backends.database import DatabaseBackend
+from jwt_revoke.exceptions import Unavailable
+from jwt_revoke.permissions import FreshRevocationCheck, RecentlyAuthenticated
+from tests.strategies.over_http import step_clock
+from tests.urls import urlpatterns as site
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+class Trusting(BaseBackend):
+    """Learns of no revocation: as stale as a backend can be."""
+
+    def check(self, claims):
+        from django.contrib.auth import get_user_model
+
+        return get_user_model()._default_manager.get(pk=claims.sub)
+
+
+class Answer(APIView):
+    def get(self, request):
+        return Response({"ok": True})
+
+
+class Fresh(Answer):
+    permission_classes = [FreshRevocationCheck]
+
+
+class Recent(Answer):
+    permission_classes = [RecentlyAuthenticated]
+
+
+class VeryRecent(Answer):
+    permission_classes = [RecentlyAuthenticated.within(timedelta(seconds=30))]
+
+
+urlpatterns = [
+    *site,
+    path("fresh/", Fresh.as_view()),
+    path("recent/", Recent.as_view()),
+    path("very_recent/", VeryRecent.as_view()),
+]
+
+
+@pytest.fixture
+def trusting(settings):
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": f"{__name__}.Trusting"}
+
+
+def test_fresh_check_sees_what_the_backend_has_not_seen_yet(trusting, user, phone):
+    """s21."""
+    api.revoke_user(user)
+    assert phone.get("/api/ping/").status_code == 200
+    refused = phone.get("/fresh/")
+    assert refused.status_code == 401
+    assert refused.data["messages"][0]["reason"] == "revoked"
+    assert refused["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
+
+
+def test_fresh_check_lets_a_live_token_in(trusting, phone):
+    assert phone.get("/fresh/").status_code == 200
+
+
+def test_fresh_check_costs_nothing_more_where_the_backend_is_strict(
+    phone, django_assert_num_queries
+):
+    phone.get("/fresh/")
+    with django_assert_num_queries(1):
+        assert phone.get("/fresh/").status_code == 200
+
+
+def test_fresh_check_that_cannot_know_is_503(trusting, phone, monkeypatch):
+    """Invariant 4."""
+
+    def away(self, claims):
+        raise Unavailable
+
+    monkeypatch.setattr(DatabaseBackend, "check", away)
+    answer = phone.get("/fresh/")
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("url", ["/fresh/", "/recent/"])
+def test_request_without_a_token_is_refused(anonymous, url):
+    assert anonymous.get(url).status_code == 401
+
+
+@pytest.mark.parametrize("url", ["/fresh/", "/recent/"])
+def test_user_who_was_let_in_without_a_token_of_ours_is_refused(user, anonymous, url):
+    """By a session, say: it has neither a standing nor a time that we know."""
+    anonymous.force_authenticate(user)
+    assert anonymous.get(url).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("url", "age", "status"),
+    [
+        ("/recent/", 290, 200),
+        ("/very_recent/", 29, 200),
+        ("/very_recent/", 31, 403),
+    ],
+)
+def test_password_is_recent_for_as_long_as_the_view_says(phone, monkeypatch, url, age, status):
+    step_clock(monkeypatch, age)
+    assert phone.get(url).status_code == status
+
+
+def test_default_is_five_minutes():
+    assert RecentlyAuthenticated.max_age == timedelta(minutes=5)
+
+
+def test_within_leaves_the_class_as_it_was():
+    narrower = RecentlyAuthenticated.within(timedelta(seconds=1))
+    assert issubclass(narrower, RecentlyAuthenticated)
+    assert narrower.max_age == timedelta(seconds=1)
+    assert RecentlyAuthenticated.max_age == timedelta(minutes=5)
+
+
+def test_refusal_says_what_to_do(phone, monkeypatch):
+    step_clock(monkeypatch, 31)
+    refused = phone.get("/very_recent/")
+    assert str(refused.data["detail"]) == "Confirm your password to go on."
+    assert refused.data["detail"].code == "insufficient_user_authentication"
