@@ -67,6 +67,7 @@ class DeviceSession(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
+        db_index=False,  # the index below begins with it
         related_name="jwt_revoke_sessions",
         verbose_name=_("user"),
     )
@@ -77,12 +78,12 @@ class DeviceSession(models.Model):
     authenticated_at = models.DateTimeField(_("last authenticated"))
     last_used_at = models.DateTimeField(_("last used"))
     idle_expires_at = models.DateTimeField(_("idle from"))
-    expires_at = models.DateTimeField(_("expires"), db_index=True)
+    expires_at = models.DateTimeField(_("expires"))
     opened_version = models.BigIntegerField(_("version when opened"))
     opened_generation = models.BigIntegerField(_("generation when opened"))
     refresh_counter = models.PositiveIntegerField(_("refreshes"), default=0)
     rotated_at = models.DateTimeField(_("last rotated"), null=True, blank=True)
-    ended_at = models.DateTimeField(_("ended"), null=True, blank=True, db_index=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     end_reason = models.CharField(_("reason of the end"), max_length=40, blank=True)
     held_at = models.DateTimeField(_("held"), null=True, blank=True)
 
@@ -90,6 +91,9 @@ class DeviceSession(models.Model):
         db_table = "jwt_revoke_device_session"
         default_permissions = ("view",)
         permissions = [("end_devicesession", _("Can end device sessions"))]
+        # Both columns: by an index on ended_at alone MariaDB would lock everybody's live sessions
+        # to end those of one user.
+        indexes = [models.Index(fields=["user", "ended_at"], name="jwt_revoke_live")]
         verbose_name = _("device session")
         verbose_name_plural = _("device sessions")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -20,9 +19,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture(params=[("UTC", True), ("Asia/Tokyo", True), ("UTC", False), ("Asia/Tokyo", False)])
-def zone(request: pytest.FixtureRequest, settings: Any) -> Iterator[Any]:
+def zone(request: pytest.FixtureRequest, settings: Any) -> Any:
     settings.TIME_ZONE, settings.USE_TZ = request.param
-    yield request.param
+    return request.param
 
 
 def test_a_session_lives_and_its_refresh_moves_on(zone: Any) -> None:

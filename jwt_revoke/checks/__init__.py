@@ -1,0 +1,17 @@
+"""System checks: each misconfiguration has an id of its own and a hint that says what to do.
+
+Errors (``E``) stop ``manage.py``; warnings (``W``) are worth mending before users come;
+``I001`` only informs.
+"""
+
+from django.core.checks import Tags, register
+
+from .configuration import check_backend, check_keys, check_settings
+from .site import check_deployment, check_site
+
+
+def connect() -> None:
+    """Register the checks."""
+    for check in (check_settings, check_keys, check_backend, check_site):
+        register(check, Tags.security)
+    register(check_deployment, Tags.security, deploy=True)

@@ -1,0 +1,130 @@
+"""What each setting must be: one rule, one id and one hint for every setting there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from django.core.checks import Error
+from django.utils.module_loading import import_string
+
+from ..conf import DEFAULT_REVOKE_ON, conf
+
+Rule = tuple[str, Callable[[Any], bool], str]
+
+
+def _duration(*, zero: bool = False) -> Callable[[Any], bool]:
+    def valid(value: Any) -> bool:
+        return isinstance(value, timedelta) and (value > timedelta(0) or (zero and not value))
+
+    return valid
+
+
+def _text_or_none(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value != "")
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+def _some_texts(value: Any) -> bool:
+    return _texts(value) and len(value) > 0 and all(value)
+
+
+def _importable(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return callable(import_string(value))
+    except ImportError:
+        return False
+
+
+def _effects(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        event in DEFAULT_REVOKE_ON and effect in {"session", "access", None}
+        for event, effect in value.items()
+    )
+
+
+_POSITIVE: Final = _duration()
+_A_DURATION: Final = "Set a positive datetime.timedelta."
+_A_PATH: Final = "Set the dotted path of a callable that can be imported."
+
+RULES: Final[dict[str, Rule]] = {
+    "ACCESS_TOKEN_LIFETIME": ("E101", _POSITIVE, _A_DURATION),
+    "SESSION_IDLE_TIMEOUT": ("E102", _POSITIVE, _A_DURATION),
+    "SESSION_LIFETIME": ("E103", _POSITIVE, _A_DURATION),
+    "REFRESH_GRACE": ("E104", _duration(zero=True), "Set a datetime.timedelta; 0 = no grace."),
+    "ON_REUSE": ("E105", {"session", "user"}.__contains__, 'Set "session" or "user".'),
+    "MAX_SESSIONS_PER_USER": (
+        "E106",
+        lambda value: value is None or (type(value) is int and value > 0),
+        "Set a positive whole number, or None for no limit.",
+    ),
+    "ON_SESSION_LIMIT": (
+        "E107",
+        {"end_oldest", "refuse"}.__contains__,
+        'Set "end_oldest" or "refuse".',
+    ),
+    "ALGORITHM": (
+        "E108",
+        lambda value: isinstance(value, str),
+        "Set the name of an algorithm, e.g. HS256.",
+    ),
+    "SIGNING_KEYS": ("E109", _texts, "Set a list of texts; the first signs."),
+    "REFRESH_KEYS": ("E110", _texts, "Set a list of texts; the first signs."),
+    "ISSUER": ("E111", _text_or_none, "Set a text, or None."),
+    "AUDIENCE": ("E112", _text_or_none, "Set a text, or None."),
+    "CLIENT_ID": ("E113", _text_or_none, "Set a text, or None."),
+    "LEEWAY": ("E114", _duration(zero=True), "Set a datetime.timedelta, e.g. of 10 seconds."),
+    "CLAIMS": ("E115", lambda value: value is None or _importable(value), _A_PATH),
+    "BACKEND": ("E116", lambda value: isinstance(value, str), "Set the dotted path of a backend."),
+    "OPTIONS": ("E117", lambda value: isinstance(value, dict), "Set a dict."),
+    "WATCHED_FIELDS": ("E118", _texts, "Set a list of field names of the user model."),
+    "REVOKE_ON": (
+        "E119",
+        _effects,
+        f'Map {", ".join(DEFAULT_REVOKE_ON)} to "session", "access" or None.',
+    ),
+    "REVOKE_ON_DJANGO_LOGOUT": (
+        "E120",
+        lambda value: isinstance(value, bool),
+        "Set True or False.",
+    ),
+    "AUDIT_RETENTION": ("E121", _POSITIVE, _A_DURATION),
+    "DEVICE_DATA_RETENTION": ("E122", _POSITIVE, _A_DURATION),
+    "AUTH_HEADER_TYPES": ("E123", _some_texts, 'Set a list of schemes, e.g. ["Bearer"].'),
+    "DEVICE_NAMER": ("E124", _importable, _A_PATH),
+}
+"""Setting → id, what it must be, what to do. Every setting has its own."""
+
+
+SIMPLEJWT_NAMES: Final = {
+    "AUTH_HEADER_NAME": "It is always Authorization.",
+    "BLACKLIST_AFTER_ROTATION": "Leave it out: it is always so.",
+    "CHECK_REVOKE_TOKEN": "Leave it out: it is always so.",
+    "REFRESH_TOKEN_LIFETIME": "Set SESSION_IDLE_TIMEOUT and SESSION_LIFETIME.",
+    "ROTATE_REFRESH_TOKENS": "Leave it out: it is always so.",
+    "SIGNING_KEY": "Set SIGNING_KEYS, a list: the first signs, all verify.",
+    "VERIFYING_KEY": "Leave it out: it is made from the private key in SIGNING_KEYS.",
+}
+"""What people bring with them from simplejwt → what to do here."""
+
+
+def are_valid(*names: str) -> bool:
+    given = conf.configured
+    return all(name not in given or is_valid(name, given) for name in names)
+
+
+def is_valid(name: str, configured: Any) -> bool:
+    try:
+        return RULES[name][1](configured[name])
+    except TypeError:  # unhashable, for instance
+        return False
+
+
+def error_of(number: str, text: str, hint: str) -> Error:
+    return Error(text, hint=hint, id=f"jwt_revoke.{number}")
