@@ -84,9 +84,11 @@ def client_address(request: HttpRequest) -> str | None:
         address = forwarded[-min(proxies, len(forwarded))] or address
     try:
         # Without an IPv6 zone ("%eth0"): it means nothing elsewhere and has any length.
-        return str(ip_address(address.strip().partition("%")[0]))
+        parsed = ip_address(address.strip().partition("%")[0])
     except ValueError:
         return None
+    # A socket of both families reports an IPv4 client as "::ffff:192.0.2.1".
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def user_agent(request: HttpRequest | None) -> str:

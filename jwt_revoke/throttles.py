@@ -11,6 +11,7 @@ import hashlib
 import logging
 import time
 import unicodedata
+from ipaddress import ip_network
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
@@ -66,7 +67,9 @@ class CountingThrottle(SimpleRateThrottle):
 
     def subject(self, request: Request) -> str | None:
         """Whose requests are counted; ``None`` = not to be counted."""
-        return client_address(request) or "unknown"
+        address = client_address(request) or "unknown"
+        # Every IPv6 client has a /64 to itself, and a fresh allowance for each address of it else.
+        return str(ip_network((address, 64), strict=False)) if ":" in address else address
 
 
 class SignInThrottle(CountingThrottle):

@@ -124,6 +124,7 @@ def test_num_proxies_means_what_it_means_to_rest_framework(proxies, forwarded, e
     [
         ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
         ("fe80::1%" + "x" * 500, "fe80::1"),
         ("", None),
         ("unix:/run/site.sock", None),

@@ -82,6 +82,19 @@ def test_requests_are_counted_by_address(rate, throttle):
     assert allowed(throttle, address="192.0.2.8")
 
 
+def test_other_address_of_an_ipv6_client_gives_no_new_allowance(rate):
+    rate("1/min")
+    assert allowed(SignInThrottle, address="2001:db8:1:2::1")
+    assert not allowed(SignInThrottle, address="2001:db8:1:2:ffff::9")
+    assert allowed(SignInThrottle, address="2001:db8:1:3::1")
+
+
+def test_ipv4_clients_of_a_socket_of_both_families_are_counted_apart(rate):
+    rate("1/min")
+    assert allowed(SignInThrottle, address="::ffff:192.0.2.7")
+    assert allowed(SignInThrottle, address="::ffff:192.0.2.8")
+
+
 def test_scopes_are_counted_apart(rate):
     rate("1/min")
     assert allowed(SignInThrottle)
