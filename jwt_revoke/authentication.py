@@ -18,8 +18,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from .actor import set_actor
-from .backends.base import BaseBackend, get_backend
-from .backends.database import DatabaseBackend
+from .backends.base import BaseBackend, get_backend, get_strict_backend
 from .claims import Claims
 from .codec import decode_access
 from .conf import conf
@@ -104,8 +103,8 @@ def authenticate_token(raw: str) -> tuple[AbstractBaseUser, Claims]:
 
 
 def check_strictly(claims: Claims) -> AbstractBaseUser:
-    """The user of a token that lives at this moment, by the database; else 401 or 503."""
-    return _judged(DatabaseBackend({}), claims)
+    """The user of a token that lives at this moment, whatever the backend; else 401 or 503."""
+    return _judged(get_strict_backend(), claims)
 
 
 def _judged(backend: BaseBackend, claims: Claims) -> AbstractBaseUser:

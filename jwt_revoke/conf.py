@@ -15,6 +15,8 @@ from django.utils.module_loading import import_string
 
 T = TypeVar("T")
 
+DEFAULT_BACKEND: Final = "jwt_revoke.backends.database.DatabaseBackend"
+
 DEFAULT_WATCHED_FIELDS: Final = ("is_staff", "is_superuser")
 """Watched wherever the user model has them; a name the site adds itself must exist."""
 
@@ -120,7 +122,7 @@ class Settings:
     @property
     def BACKEND(self) -> str:  # noqa: N802
         """Dotted path of the backend class: how a request learns whether its token is revoked."""
-        return self._get("BACKEND", "jwt_revoke.backends.database.DatabaseBackend")
+        return self._get("BACKEND", DEFAULT_BACKEND)
 
     @property
     def OPTIONS(self) -> Mapping[str, Any]:  # noqa: N802

@@ -14,7 +14,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from ..claims import Claims
-from ..conf import conf
+from ..conf import DEFAULT_BACKEND, conf
 
 
 class BaseBackend(ABC):
@@ -50,24 +50,34 @@ class BaseBackend(ABC):
         return []
 
 
-@lru_cache(maxsize=1)
 def get_backend() -> BaseBackend:
     """The configured backend."""
+    return _backend(conf.BACKEND)
+
+
+def get_strict_backend() -> BaseBackend:
+    """The configured backend if it is strict, else the database's."""
+    backend = get_backend()
+    return backend if backend.strict else _backend(DEFAULT_BACKEND)
+
+
+@lru_cache(maxsize=4)
+def _backend(path: str) -> BaseBackend:
     try:
-        backend = import_string(conf.BACKEND)
+        backend = import_string(path)
     except ImportError as error:
         raise ImproperlyConfigured(f"JWT_REVOKE['BACKEND']: {error}") from error
     if not (isinstance(backend, type) and issubclass(backend, BaseBackend)):
         raise ImproperlyConfigured(
-            f"JWT_REVOKE['BACKEND']: {conf.BACKEND} is not a subclass of {__name__}.BaseBackend."
+            f"JWT_REVOKE['BACKEND']: {path} is not a subclass of {__name__}.BaseBackend."
         )
-    return backend(conf.OPTIONS)
+    return backend(conf.OPTIONS if path == conf.BACKEND else {})
 
 
-def _forget_backend(*, setting: str, **_kwargs: Any) -> None:
+def _forget_backends(*, setting: str, **_kwargs: Any) -> None:
     # The database backend has compiled what the last two decide.
     if setting in {"JWT_REVOKE", "AUTH_USER_MODEL", "DATABASES", "USE_TZ", "TIME_ZONE"}:
-        get_backend.cache_clear()
+        _backend.cache_clear()
 
 
-setting_changed.connect(_forget_backend)
+setting_changed.connect(_forget_backends)

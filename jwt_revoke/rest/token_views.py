@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from ..api import end_session
 from ..authentication import bearer_token
-from ..backends.database import DatabaseBackend
+from ..backends.base import get_strict_backend
 from ..codec import decode_access, decode_refresh, looks_like_refresh
 from ..exceptions import SignInRefused, TokenInvalid, TokenRefused, TokenRevoked
 from ..keystore import key_ring, refresh_key_ring
@@ -72,7 +72,7 @@ class VerifyView(OpenView):
         if looks_like_refresh(token):
             require_current(decode_refresh(token, refresh_key_ring()))
         else:
-            DatabaseBackend({}).check(decode_access(token, key_ring()))
+            get_strict_backend().check(decode_access(token, key_ring()))
         return Response({})
 
 

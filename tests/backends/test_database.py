@@ -187,9 +187,7 @@ def tenants(monkeypatch, settings):
     manager = SameTenant()
     manager.model, manager.name = User, "tenants"
     monkeypatch.setitem(User._meta.__dict__, "default_manager", manager)
-    get_backend.cache_clear()
-    yield manager
-    get_backend.cache_clear()
+    return manager
 
 
 def test_a_user_whom_the_sites_manager_shows_is_let_in(phone, user, tenants):
