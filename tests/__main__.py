@@ -36,6 +36,8 @@ MARIADB_VARIANTS = {
     "mariadb, read committed": {"TEST_ISOLATION": "read committed"},
     "mariadb, snapshot isolation": {"TEST_SNAPSHOT_ISOLATION": "ON"},
 }
+# Each has a database of its own on the same server.
+PARALLEL = ["--numprocesses=auto", "--maxprocesses=4"]
 STAGE_LIMIT = 15 * 60
 NO_TESTS_COLLECTED = 5
 
@@ -103,11 +105,11 @@ def database_tests(runner: Runner) -> None:
         marks = (
             "not browser" if name == runner.options.database[0] else "not browser and not packaging"
         )
-        runner.pytest(name, ["-m", marks, "--ignore=tests/users"], environment)
+        arguments = [*PARALLEL, "--ignore=tests/users"]
+        runner.pytest(name, ["-m", marks, *arguments], environment)
         if name == "mariadb":
             for title, variant in MARIADB_VARIANTS.items():
-                arguments = ["-m", "database", "--ignore=tests/users"]
-                runner.pytest(title, arguments, environment | variant)
+                runner.pytest(title, ["-m", "database", *arguments], environment | variant)
 
 
 def user_model_tests(runner: Runner) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -148,7 +148,7 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
     assert len(many) == len(few)
 
 
-@pytest.mark.parametrize("query", ["", "?q=alice", "?p=2", f"?q={uuid4()}"])
+@pytest.mark.parametrize("query", ["", "?q=alice", "?p=2", f"?q={UUID(int=7)}"])
 def test_every_count_is_bounded(admin: Client, user: Any, query: str) -> None:
     add_sessions(user, 200)
     with CaptureQueriesContext(connection) as queries:

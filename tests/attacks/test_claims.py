@@ -4,7 +4,6 @@ ASVS 5.0 V9.2)."""
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -58,7 +57,7 @@ def test_another_form_of_the_session(phone, assert_refused, change):
     assert_refused(forged(phone.access, sid=change(claims_sid(phone))))
 
 
-@pytest.mark.parametrize("nbf", ["x", [], None, 1e308, "9" * 400, 2**70, int(time.time()) + 600])
+@pytest.mark.parametrize("nbf", ["x", [], None, 1e308, "9" * 400, 2**70, 2**40])
 def test_a_not_before_of_any_kind(phone, assert_refused, nbf):
     assert_refused(forged(phone.access, nbf=nbf))
 
