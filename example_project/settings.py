@@ -37,8 +37,6 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    # Names, in the revocation log, who made a change in the admin.
-    "jwt_revoke.middleware.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -95,10 +93,6 @@ JWT_REVOKE: dict[str, Any] = {
 }
 if signing_key := env.text("JWT_REVOKE_SIGNING_KEY"):
     JWT_REVOKE["SIGNING_KEYS"] = [signing_key]
-if DEBUG:
-    # On one's own machine, keys derived from SECRET_KEY are good enough: no warning at each start.
-    SILENCED_SYSTEM_CHECKS = ["jwt_revoke.W201"]
-
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True

@@ -17,7 +17,9 @@ from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -30,7 +32,7 @@ from .exceptions import TokenRefused
 from .keystore import key_ring, refresh_key_ring
 from .log import Cause
 from .minting import SignedIn
-from .models import EFFECT_ACCESS, EFFECT_SESSION, DeviceSession, database
+from .models import EFFECT_ACCESS, EFFECT_SESSION, DeviceSession, write_alias
 
 __all__ = [
     "SignedIn",
@@ -102,7 +104,7 @@ def revoke_session(
         session_id = key if isinstance(key, UUID) else UUID(key)
     except ValueError:
         return False
-    using, cause = database(), Cause.of(reason, actor, note)
+    using, cause = write_alias(), Cause.of(reason, actor, note)
     return persistently(using, revocation.revoke_session, using, session_id, cause)
 
 
@@ -114,7 +116,7 @@ def revoke_sessions(
     note: str = "",
 ) -> int:
     """End the sessions of a queryset as one batch; how many had not ended before."""
-    using, cause = database(), Cause.of(reason, actor, note)
+    using, cause = write_alias(), Cause.of(reason, actor, note)
     return persistently(using, bulk.revoke_sessions, using, sessions, cause)
 
 
@@ -133,7 +135,7 @@ def revoke_token(
     if isinstance(token, str) and looks_like_refresh(token):
         session_id = decode_refresh(token, refresh_key_ring()).session_id
         return revoke_session(session_id, reason=reason, actor=actor, note=note)
-    using, cause = database(), Cause.of(reason, actor, note)
+    using, cause = write_alias(), Cause.of(reason, actor, note)
     return persistently(using, revocation.revoke_token, using, _claims(token), cause)
 
 
@@ -148,13 +150,17 @@ def revoke_user(
 ) -> int:
     """Log one user out everywhere (or with ``effect="access"`` make every device refresh).
 
-    ``before``: end only the sessions that signed in before it; the others refresh silently.
+    ``before``: end only the sessions that signed in before it; the others refresh silently. A
+    sign-in that is under way at this moment counts as signed in after any ``before`` up to now.
+    Raises ``ValueError`` when ``user`` is no user and no key of one.
     Returns the user's new version. The cost does not depend on the number of sessions.
     """
     _require_effect(effect)
-    using, cause = database(), Cause.of(reason, actor, note)
-    key = getattr(user, "pk", user)
-    return persistently(using, revocation.revoke_user, using, key, cause, effect, before)
+    using, cause = write_alias(), Cause.of(reason, actor, note)
+    key = _user_key(user)
+    if before is not None:
+        return persistently(using, revocation.revoke_user_before, using, key, cause, before)
+    return persistently(using, revocation.revoke_user, using, key, cause, effect)
 
 
 def revoke_users(
@@ -170,7 +176,7 @@ def revoke_users(
     A constant number of statements, whatever the number of users.
     """
     _require_effect(effect)
-    using, cause = database(), Cause.of(reason, actor, note)
+    using, cause = write_alias(), Cause.of(reason, actor, note)
     return persistently(using, bulk.revoke_users, using, users, cause, effect)
 
 
@@ -183,7 +189,7 @@ def revoke_everyone(
 ) -> int:
     """The red button: log everybody out, in O(1). Returns the new generation."""
     _require_effect(effect)
-    using, cause = database(), Cause.of(reason, actor, note)
+    using, cause = write_alias(), Cause.of(reason, actor, note)
     return persistently(using, revocation.revoke_everyone, using, cause, effect)
 
 
@@ -202,6 +208,18 @@ def _claims(token: str | Claims | Mapping[str, Any]) -> Claims:
     if isinstance(token, str):
         return decode_access(token, key_ring(), expired_too=True)
     return Claims.from_payload(token)
+
+
+def _user_key(user: Any) -> Any:
+    """The key as the database holds it: the log must not name the same user by two spellings."""
+    key = getattr(user, "pk", user)
+    try:
+        found = None if key is None else get_user_model()._meta.pk.to_python(key)
+    except ValidationError:
+        found = None
+    if found is None:
+        raise ValueError("neither a user who is saved, nor a user's primary key")
+    return found
 
 
 def _require_effect(effect: str) -> None:

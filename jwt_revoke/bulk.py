@@ -68,6 +68,7 @@ def revoke_users(using: str, users: QuerySet[Any], cause: Cause, effect: str) ->
             "user",
             entries.annotate(new_version=F("version")).order_by(),
             dict.fromkeys(columns, "new_version"),
+            rising=True,  # a state made since we locked may have been raised above ours
         )
         if effect == EFFECT_SESSION:
             _mark_ended(using, "user", entries, cause)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
-from django.db import Error, OperationalError, connections, models, transaction
+from django.db import Error, InterfaceError, OperationalError, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, Model, Value
 from django.db.models.constants import OnConflict
@@ -24,6 +24,8 @@ _MYSQL_TRANSIENT: Final = {1020, 1205, 1213}
 _POSTGRESQL_TRANSIENT: Final = {"40001", "40P01", "55P03"}
 """Serialization failure, deadlock, lock not available (``lock_timeout``)."""
 _ATTEMPTS: Final = 6
+_PATIENCE: Final = 2.0
+"""Seconds after which nothing is tried again."""
 
 
 class DatabaseNow(Func):
@@ -97,13 +99,16 @@ def update_from(
     key: str,
     source: models.QuerySet[Any],
     values: Mapping[str, str],
+    *,
     where: str = "",
+    rising: bool = False,
 ) -> int:
     """Update the rows of ``model`` whose field ``key`` stands in ``source``, by a join.
 
     ``source`` has the annotation ``key`` and those that ``values`` names (field → annotation).
     A join, since ``UPDATE … WHERE key IN (SELECT …)`` is quadratic on MariaDB before 11.1; and
     each value comes from the source, since a joined UPDATE promises no order of assignments.
+    ``rising``: no column is made less than it is.
     """
     connection = connections[using]
     quote = connection.ops.quote_name
@@ -112,10 +117,16 @@ def update_from(
     select, params = rows.query.get_compiler(using).as_sql()
     # MySQL has the joined columns in scope there, PostgreSQL forbids to say whose they are.
     owner = f"{table}." if connection.vendor == "mysql" else ""
-    assignments = ", ".join(
-        f"{owner}{quote(str(_field(model, field).column))} = jwt_revoke_source.{quote(name)}"
-        for field, name in values.items()
-    )
+    greatest = "MAX" if connection.vendor == "sqlite" else "GREATEST"
+
+    def assignment(field: str, name: str) -> str:
+        column = quote(str(_field(model, field).column))
+        value = f"jwt_revoke_source.{quote(name)}"
+        if rising:
+            value = f"{greatest}({table}.{column}, {value})"
+        return f"{owner}{column} = {value}"
+
+    assignments = ", ".join(assignment(field, name) for field, name in values.items())
     joined = f"{table}.{quote(str(_field(model, key).column))} = jwt_revoke_source.{quote('key')}"
     if where:
         joined = f"{joined} AND {table}.{where}"
@@ -155,21 +166,43 @@ def persistently(using: str, action: Callable[P, R], *args: P.args, **kwargs: P.
 
     ``action`` does its own ``atomic()`` and is harmless to repeat. Inside somebody's transaction
     it is tried once: only they can begin anew. Raises ``Unavailable`` when the database can't
-    answer (503: a client may try again, and nothing was half done).
+    answer (503: a client may try again, and nothing was half done). What a second try could not
+    mend, a missing table say, is raised as it is.
     """
     connection = connections[using]
+    started = time.monotonic()
     attempt = 1
     while True:
         try:
             return action(*args, **kwargs)
         except Error as error:
-            if connection.in_atomic_block:
+            transient = is_transient(error, connection.vendor)
+            if connection.in_atomic_block or not (transient or is_outage(error)):
                 raise
-            if attempt == _ATTEMPTS or not is_transient(error, connection.vendor):
-                raise Unavailable(f"database: {type(error).__name__}") from error
+            # Who has waited for a lock has waited already: only what fails fast is tried again.
+            late = time.monotonic() - started > _PATIENCE
+            if late or attempt == _ATTEMPTS or not transient:
+                raise Unavailable(describe(error)) from error
             # Everybody who lost a deadlock is here now: spread them, or they meet again.
             time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  (no secret)
             attempt += 1
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database, and not the statement, is at fault."""
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def describe(error: Error) -> str:
+    """The error for the log: its kind and code. A driver's whole message may quote a parameter."""
+    cause = error.__cause__ or error
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    if code is None and cause.args and isinstance(cause.args[0], int):
+        code = cause.args[0]
+    missing = str(error) if str(error).startswith("no such table") else ""
+    return " ".join(
+        str(part) for part in ("database:", type(error).__name__, code, missing) if part
+    )
 
 
 def lock_rows(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:

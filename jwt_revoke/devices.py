@@ -1,4 +1,4 @@
-"""What a device is called until its owner renames it."""
+"""The device behind a request: its address, its user agent, and what it is called at first."""
 
 from __future__ import annotations
 

@@ -167,11 +167,14 @@ def announce(
     transaction.on_commit(tell, using=using, robust=True)
 
 
-def newest_version(using: str, user_pk: Any) -> int:
-    """The highest version the log holds for that key, 0 for none. It outlives the user's row."""
+def first_version(using: str, user_pk: Any) -> int:
+    """The version a user begins with: above the clock and above whatever the log holds.
+
+    The log outlives the user's row, so a token of a former user of that key is below it.
+    """
     entries = Revocation.objects.using(using).filter(scope=SCOPE_USER, subject=str(user_pk))
-    found: int | None = entries.aggregate(newest=Max("version"))["newest"]
-    return found or 0
+    newest: int | None = entries.aggregate(newest=Max("version"))["newest"]
+    return max(now_ms(), (newest or 0) + 1)
 
 
 def newest_version_of_subject() -> Subquery:

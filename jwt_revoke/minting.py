@@ -34,7 +34,11 @@ from .standing import (
     require_session,
 )
 
-_EXTRA: Final = ("refresh_counter", "rotated_at", "user_agent", "held_at", "authenticated_at")
+_SESSION: Final = (
+    *("name", "user_agent", "created_at", "authenticated_at", "expires_at"),
+    *("refresh_counter", "rotated_at", "held_at"),
+)
+_PREFIX: Final = "jwt_revoke_session_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +72,36 @@ def settled_account(using: str, user_pk: Any) -> Facts:
     return facts
 
 
-def session_facts(using: str, session_id: UUID) -> tuple[Facts, dict[str, Any]]:
-    """The session's account in one read, settled; and the session's own columns beside it."""
+def session_facts(using: str, session_id: UUID) -> tuple[Facts, DeviceSession, datetime]:
+    """The session's account in one read, settled; the session beside it; the database's now.
+
+    The session is a true row of which only what we need is loaded.
+    """
     rows = (
         facts_queryset(using, session_id)
         .filter(**{f"{THIS_SESSION}__isnull": False})
         .annotate(
-            **{f"jwt_revoke_extra_{name}": F(f"{THIS_SESSION}__{name}") for name in _EXTRA},
-            jwt_revoke_extra_now=DatabaseNow(),
+            **{_PREFIX + name: F(f"{THIS_SESSION}__{name}") for name in _SESSION},
+            jwt_revoke_now=DatabaseNow(),
         )
     )
 
-    def read() -> tuple[Facts, dict[str, Any]]:
+    def read() -> tuple[Facts, DeviceSession, datetime]:
         user = rows.all().first()
         if user is None:
             raise TokenRevoked("no such session, or no such user")
-        names = (*_EXTRA, "now")
-        extra = {name: user.__dict__.pop(f"jwt_revoke_extra_{name}") for name in names}
-        return facts_of(user), extra
+        columns = {name: user.__dict__.pop(_PREFIX + name) for name in _SESSION}
+        columns |= {"id": session_id, "user_id": user.pk}
+        # from_db() wants the values in the order of the model's fields.
+        names = [f.attname for f in DeviceSession._meta.concrete_fields if f.attname in columns]
+        session = DeviceSession.from_db(using, names, [columns[name] for name in names])
+        return facts_of(user), session, user.__dict__.pop("jwt_revoke_now")
 
-    facts, extra = read()
+    facts, session, now = read()
     if is_unsettled(facts.user, facts):
         settle(using, facts.user.pk)
-        facts, extra = read()
-    return facts, extra
+        facts, session, now = read()
+    return facts, session, now
 
 
 def require_live(facts: Facts, now: datetime) -> None:
@@ -101,28 +111,29 @@ def require_live(facts: Facts, now: datetime) -> None:
         raise TokenRevoked("user is inactive")
 
 
-def mint(facts: Facts, session_id: UUID, auth_time: datetime, until: Any, counter: int) -> SignedIn:
-    access, expires_in = mint_access(facts, session_id, auth_time, until)
-    token = encode_refresh(RefreshClaims(session_id, counter), refresh_key_ring())
-    return SignedIn(access, token, session_id, expires_in)
+def mint(facts: Facts, session: DeviceSession, counter: int) -> SignedIn:
+    """The tokens of that session: an access token, and the refresh token of that counter."""
+    access, expires_in = mint_access(facts, session)
+    token = encode_refresh(RefreshClaims(session.pk, counter), refresh_key_ring())
+    return SignedIn(access, token, session.pk, expires_in)
 
 
-def mint_access(
-    facts: Facts, session_id: UUID, auth_time: datetime, until: datetime | None
-) -> tuple[str, int]:
+def mint_access(facts: Facts, session: DeviceSession) -> tuple[str, int]:
+    """An access token and its life in whole seconds, never longer than its session's."""
     now = int(time.time())
-    lifetime = int(conf.ACCESS_TOKEN_LIFETIME.total_seconds())
-    if until is not None:
-        lifetime = min(lifetime, max(0, int(until.timestamp()) - now))
+    lifetime = min(
+        int(conf.ACCESS_TOKEN_LIFETIME.total_seconds()),
+        max(0, int(session.expires_at.timestamp()) - now),
+    )
     payload = {
-        **_own_claims(facts.user, session_id),
+        **_own_claims(facts.user, session),
         "token_type": "access",
         "sub": str(facts.user.pk),
-        "sid": str(session_id),
+        "sid": str(session.pk),
         "jti": str(uuid4()),
         "iat": now,
         "exp": now + lifetime,
-        "auth_time": int(auth_time.timestamp()),
+        "auth_time": int(session.authenticated_at.timestamp()),
         "ver": facts.version,
         "gen": facts.generation or 0,
     }
@@ -131,11 +142,9 @@ def mint_access(
     return encode_access(payload, key_ring()), lifetime
 
 
-def _own_claims(user: Any, session_id: UUID) -> Mapping[str, Any]:
+def _own_claims(user: Any, session: DeviceSession) -> Mapping[str, Any]:
     if conf.CLAIMS is None:
         return {}
-    # A true row with only its keys loaded: asking for more is one query, which few hooks need.
-    session = DeviceSession.from_db(user._state.db, ["id", "user_id"], [session_id, user.pk])
     own = conf.CLAIMS(user, session)
     taken = own.keys() & RESERVED
     if taken:

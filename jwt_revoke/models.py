@@ -1,4 +1,4 @@
-"""The tables (DESIGN §4). Only ``revocation.py``, ``sessions.py`` and ``log.py`` write them.
+"""The tables (DESIGN §4). Views, admin, commands and receivers never write them themselves.
 
 Keys to the user carry no database constraint and no cascade: our rows must never stand in the way
 of deleting a user, by the admin (which asks for permission on every cascaded row) or by raw SQL.
@@ -160,6 +160,6 @@ class LogCounter(models.Model):
         return str(self.value)
 
 
-def database() -> str:
+def write_alias() -> str:
     """The alias that decides: where our tables are written, never a standby that lags."""
     return router.db_for_write(UserTokenState)

@@ -16,11 +16,12 @@ from django.contrib.auth.signals import user_logged_out
 from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 
+from .actor import current_actor
 from .bulk import revoke_users
 from .conf import conf
 from .database import atomically, persistently
 from .log import Cause
-from .models import EFFECT_SESSION, database
+from .models import EFFECT_SESSION, write_alias
 from .revocation import forget_user, revoke_user
 from .settling import adopt_hash, settle
 from .standing import watched_fields
@@ -50,7 +51,7 @@ def connect() -> None:
 
 def on_user_deleted(instance: Any, using: str, **_kwargs: Any) -> None:
     """Before the cascade, in the transaction of the deletion."""
-    if using == database():
+    if using == write_alias():
         forget_user(using, instance.pk, Cause.of("deleted"))
 
 
@@ -114,7 +115,8 @@ def on_role_deleted(instance: Any, using: str, **_kwargs: Any) -> None:
 def on_django_logout(user: Any, **_kwargs: Any) -> None:
     """``django.contrib.auth.logout``, where ``REVOKE_ON_DJANGO_LOGOUT`` says so."""
     if conf.REVOKE_ON_DJANGO_LOGOUT and user is not None:
-        revoke_user(database(), user.pk, Cause.of("logout", user), EFFECT_SESSION)
+        using, cause = write_alias(), Cause.of("logout", user)
+        persistently(using, revoke_user, using, user.pk, cause, EFFECT_SESSION)
 
 
 def _saver(path: str) -> Callable[..., None]:
@@ -127,14 +129,15 @@ def _saver(path: str) -> Callable[..., None]:
         **_kwargs: Any,
     ) -> None:
         """A row of the user was saved: look at it as it stands now, not at the instance."""
-        if using != database() or not _concerns_us(update_fields):
+        if using != write_alias() or not _concerns_us(update_fields):
             return
         if path == "pk":
-            persistently(using, settle, using, instance.pk, created=created and not raw)
+            created = created and not raw
+            persistently(using, settle, using, instance.pk, created=created, actor=current_actor())
             return
         users = get_user_model()._base_manager.using(using).filter(**{path: instance.pk})
         for pk in users.values_list("pk", flat=True):
-            persistently(using, settle, using, pk)
+            persistently(using, settle, using, pk, actor=current_actor())
 
     return on_saved
 
@@ -201,7 +204,7 @@ def _role_relations() -> set[str]:
 
 def _role_changed(using: str, whom: Q) -> None:
     effect = conf.REVOKE_ON["role_changed"]
-    if using != database() or not effect:
+    if using != write_alias() or not effect:
         return
     users: QuerySet[Any] = get_user_model()._base_manager.using(using).filter(whom)
     revoke_users(using, users, Cause.of("role_changed"), effect)
@@ -209,7 +212,7 @@ def _role_changed(using: str, whom: Q) -> None:
 
 def _role_of_one_changed(using: str, user_pk: Any) -> None:
     effect = conf.REVOKE_ON["role_changed"]
-    if using == database() and effect:
+    if using == write_alias() and effect:
         revoke_user(using, user_pk, Cause.of("role_changed"), effect)
 
 
@@ -248,9 +251,9 @@ class _upgrading:  # noqa: N801  (reads as the statement it is)
         save = user.save
 
         def save_upgrade(*args: Any, **kwargs: Any) -> None:
-            using = kwargs.get("using") or user._state.db or database()
+            using = kwargs.get("using") or user._state.db or write_alias()
             with atomically(using):
-                if using != database() or adopt_hash(using, user, old):
+                if using != write_alias() or adopt_hash(using, user, old):
                     save(*args, **kwargs)
 
         user.save = save_upgrade

@@ -1,4 +1,4 @@
-"""The only writer of revocations: each a constant number of statements, in one transaction.
+"""Revocations one at a time: each a constant number of statements, in one transaction.
 
 Lock order, the same everywhere so that two of us can't deadlock: user, state, session.
 """
@@ -70,36 +70,25 @@ def revoke_session(using: str, session_id: UUID, cause: Cause) -> bool:
     return True
 
 
-def revoke_user(
-    using: str, user_pk: Any, cause: Cause, effect: str, before: datetime | None = None
-) -> int:
-    """End everything of one user (s05); the new version.
-
-    ``before``: end the sessions that signed in before it, and let the others refresh (s06).
-    """
-    batch = uuid4() if before else None
-    effect = EFFECT_ACCESS if before else effect
+def revoke_user(using: str, user_pk: Any, cause: Cause, effect: str) -> int:
+    """End everything of one user (s05); the new version."""
     with atomically(using):
-        version = _raise_version(using, user_pk, effect)
-        subject = str(user_pk)
-        log.append(
-            using,
-            cause,
-            scope=SCOPE_USER,
-            subject=subject,
-            effect=effect,
-            version=version,
-            batch=batch,
-        )
-        sessions = DeviceSession.objects.using(using).filter(user_id=user_pk)
-        if before and batch:
-            end_sessions(using, sessions.filter(created_at__lt=before), cause, batch)
-        elif effect == EFFECT_SESSION:
+        version = _append_user(using, user_pk, cause, effect)
+        if effect == EFFECT_SESSION:
             # The floor has ended them; this says so to whoever looks at the rows.
-            sessions.filter(ended_at__isnull=True).update(
-                ended_at=timezone.now(), end_reason=cause.reason
-            )
-        log.announce(using, cause, scope=SCOPE_USER, subject=subject, effect=effect, batch=batch)
+            DeviceSession.objects.using(using).filter(
+                user_id=user_pk, ended_at__isnull=True
+            ).update(ended_at=timezone.now(), end_reason=cause.reason)
+    return version
+
+
+def revoke_user_before(using: str, user_pk: Any, cause: Cause, before: datetime) -> int:
+    """End the sessions of one user that signed in before then, let the others refresh (s06)."""
+    batch = uuid4()
+    with atomically(using):
+        version = _append_user(using, user_pk, cause, EFFECT_ACCESS, batch)
+        sessions = DeviceSession.objects.using(using).filter(user_id=user_pk)
+        end_sessions(using, sessions.filter(created_at__lt=before), cause, batch)
     return version
 
 
@@ -137,6 +126,25 @@ def _next(column: str) -> Greatest:
     return Greatest(F(column) + 1, Value(log.now_ms()))
 
 
+def _append_user(
+    using: str, user_pk: Any, cause: Cause, effect: str, batch: UUID | None = None
+) -> int:
+    """Raise the user's version, log it, and announce it after the commit; the new version."""
+    version = _raise_version(using, user_pk, effect)
+    subject = str(user_pk)
+    log.append(
+        using,
+        cause,
+        scope=SCOPE_USER,
+        subject=subject,
+        effect=effect,
+        version=version,
+        batch=batch,
+    )
+    log.announce(using, cause, scope=SCOPE_USER, subject=subject, effect=effect, batch=batch)
+    return version
+
+
 def _raise_version(using: str, user_pk: Any, effect: str) -> int:
     """The user's new version, its row now locked by us; created first when there is none."""
     rows = UserTokenState.objects.using(using).filter(pk=user_pk)
@@ -144,7 +152,7 @@ def _raise_version(using: str, user_pk: Any, effect: str) -> int:
     # session_floor first: MariaDB evaluates a SET list from left to right with the new values.
     columns = {"session_floor": raised} if effect == EFFECT_SESSION else {}
     if not rows.update(**columns, version=raised):
-        version = max(log.now_ms(), log.newest_version(using, user_pk) + 1)
+        version = log.first_version(using, user_pk)
         insert_missing(
             using, UserTokenState(user_id=user_pk, version=version, session_floor=version)
         )

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -29,7 +28,7 @@ from .devices import user_agent
 from .exceptions import RefreshReused, TokenRevoked
 from .log import Cause
 from .minting import SignedIn, mint, require_live, session_facts
-from .models import EFFECT_SESSION, DeviceSession, database
+from .models import EFFECT_SESSION, DeviceSession, write_alias
 from .revocation import revoke_session, revoke_user
 from .standing import Facts
 
@@ -42,43 +41,46 @@ def refresh(token: RefreshClaims, request: HttpRequest | None) -> SignedIn:
     Raises ``TokenRevoked`` when its session is dead, ``RefreshReused`` after a replay (the
     session is then ended and committed), ``Unavailable``.
     """
-    using = database()
+    using = write_alias()
     return persistently(using, _refresh, using, token, request)
 
 
 def require_current(token: RefreshClaims) -> None:
     """Raise ``TokenRevoked`` unless the refresh token would be answered now. Rotates nothing."""
-    using = database()
-    facts, extra = persistently(using, session_facts, using, token.session_id)
-    require_live(facts, extra["now"])
-    if extra["held_at"] is not None or token.counter != extra["refresh_counter"]:
+    using = write_alias()
+    facts, session, now = persistently(using, session_facts, using, token.session_id)
+    require_live(facts, now)
+    if session.held_at is not None or token.counter != session.refresh_counter:
         raise TokenRevoked("refresh token superseded, or its session held")
 
 
 def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> SignedIn:
-    facts, extra = session_facts(using, token.session_id)
-    require_live(facts, extra["now"])
-    if extra["held_at"] is not None:
+    facts, session, now = session_facts(using, token.session_id)
+    require_live(facts, now)
+    if session.held_at is not None:
         raise TokenRevoked("session is held")
-    if token.counter == extra["refresh_counter"]:
-        if _rotate(using, token, extra["now"], request):
-            return _answer(facts, extra, token.session_id, token.counter + 1)
+    if token.counter == session.refresh_counter:
+        # Minted first: a CLAIMS function that fails after the swap would leave the client with a
+        # used token, and its retry would be taken for theft.
+        successor = mint(facts, session, token.counter + 1)
+        if _rotate(using, token, now, request):
+            return successor
         # Somebody was faster. As it stands now, not as an old snapshot has it.
-        extra = {**extra, **_rotation_now(using, token.session_id)}
-        if token.counter == extra["refresh_counter"]:
+        session, now = _session_now(using, token.session_id)
+        if token.counter == session.refresh_counter:
             # Not a race lost to another refresh, which would have raised the counter: no replay.
             raise TokenRevoked("session expired meanwhile")
-    if token.counter > extra["refresh_counter"]:
+    if token.counter > session.refresh_counter:
         logger.critical(
             "A refresh token is ahead of the database, which went back in time: session=%s",
             token.session_id,
         )
         raise TokenRevoked("refresh token ahead of the database")
-    if _in_grace(token, extra, request):
+    if _in_grace(token, session, now, request):
         signals.refresh_repeated.send_robust(
             sender=DeviceSession, user=facts.user, session_id=token.session_id
         )
-        return _answer(facts, extra, token.session_id, extra["refresh_counter"])
+        return mint(facts, session, session.refresh_counter)
     _end_reused(using, token.session_id, facts)
     raise RefreshReused("refresh token used again")
 
@@ -93,7 +95,6 @@ def _rotate(using: str, token: RefreshClaims, now: datetime, request: HttpReques
     The user agent is from now on that of whoever rotates: the grace is theirs alone. That of the
     sign-in would give it to the owner after a thief, and to nobody once a browser is updated.
     """
-    agent = {} if request is None else {"user_agent": user_agent(request)}
     return bool(
         DeviceSession.objects.using(using)
         .filter(
@@ -109,36 +110,36 @@ def _rotate(using: str, token: RefreshClaims, now: datetime, request: HttpReques
             rotated_at=DatabaseNow(),
             last_used_at=DatabaseNow(),
             idle_expires_at=now + conf.SESSION_IDLE_TIMEOUT,
-            **agent,
+            user_agent=user_agent(request),
         )
     )
 
 
-def _rotation_now(using: str, session_id: UUID) -> dict[str, Any]:
+def _session_now(using: str, session_id: UUID) -> tuple[DeviceSession, datetime]:
     with atomically(using):
         rows = lock_rows(DeviceSession.objects.using(using)).filter(
             pk=session_id, ended_at__isnull=True, held_at__isnull=True
         )
-        found = rows.annotate(now=DatabaseNow())
-        row = found.values("refresh_counter", "rotated_at", "user_agent", "now").first()
-    if row is None:
+        session = rows.annotate(jwt_revoke_now=DatabaseNow()).first()
+    if session is None:
         raise TokenRevoked("session ended meanwhile")
-    return dict(row)
+    return session, session.jwt_revoke_now
 
 
-def _in_grace(token: RefreshClaims, extra: Mapping[str, Any], request: HttpRequest | None) -> bool:
+def _in_grace(
+    token: RefreshClaims, session: DeviceSession, now: datetime, request: HttpRequest | None
+) -> bool:
     """Whether this is the previous token, just superseded, from the same user agent.
 
     By the database's clock on both sides. The answer is the successor there is: no write.
     Either way from the rotation: SQLite's "now" is taken before it waits for the writer, and a
     clock stepped back must not make the grace longer.
     """
-    rotated_at = extra["rotated_at"]
     return (
-        token.counter == extra["refresh_counter"] - 1
-        and rotated_at is not None
-        and abs(extra["now"] - rotated_at) < conf.REFRESH_GRACE
-        and hmac.compare_digest(user_agent(request).encode(), extra["user_agent"].encode())
+        token.counter == session.refresh_counter - 1
+        and session.rotated_at is not None
+        and abs(now - session.rotated_at) < conf.REFRESH_GRACE
+        and hmac.compare_digest(user_agent(request).encode(), session.user_agent.encode())
     )
 
 
@@ -157,7 +158,3 @@ def _end_reused(using: str, session_id: UUID, facts: Facts) -> None:
             )
 
         transaction.on_commit(tell, using=using, robust=True)
-
-
-def _answer(facts: Facts, extra: Mapping[str, Any], session_id: UUID, counter: int) -> SignedIn:
-    return mint(facts, session_id, extra["authenticated_at"], facts.expires_at, counter)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from . import signals
 from .bulk import revoke_sessions
+from .claims import Claims
 from .conf import conf
 from .database import atomically, lock_rows, persistently
 from .devices import MAX_NAME, client_address, user_agent
@@ -25,10 +28,9 @@ from .minting import (
     session_facts,
     settled_account,
 )
-from .models import EFFECT_SESSION, DeviceSession, UserTokenState, database
+from .models import EFFECT_SESSION, DeviceSession, UserTokenState, write_alias
 from .revocation import revoke_user
-from .settling import ensure_state
-from .standing import Facts, is_active, live_sessions, password_fingerprint
+from .standing import Facts, is_active, judge, live_sessions, password_fingerprint
 
 
 def sign_in(user: Any, request: HttpRequest | None, device: str = "") -> SignedIn:
@@ -37,24 +39,35 @@ def sign_in(user: Any, request: HttpRequest | None, device: str = "") -> SignedI
     Raises ``SignInRefused`` when the account is gone, inactive, or no longer has the password
     hash that ``user`` holds; ``SessionLimitReached``; ``Unavailable``.
     """
-    using = database()
+    using = write_alias()
     session = _new_session(user.pk, request, device)
     return persistently(using, _sign_in, using, user, session, request)
 
 
 def replace_session(
-    user: Any, session_id: UUID, request: HttpRequest | None, cause: Cause
+    user: Any, claims: Claims, request: HttpRequest | None, cause: Cause
 ) -> SignedIn:
-    """End all sessions of ``user`` and open one for this device, under the name it had.
+    """End all sessions of ``user`` and open one in place of that of ``claims``.
 
-    A new one, so that nothing stolen before survives inside the kept one.
+    A new one, so that nothing stolen before survives inside the kept one; of the old one it has
+    the name and the times, since nobody proved a password: neither its end nor its ``auth_time``
+    moves. Raises ``TokenStale`` or ``TokenRevoked`` when the token died since it was let in.
     """
-    using = database()
+    using = write_alias()
 
     def replace() -> SignedIn:
         with atomically(using, refusable=True):
-            revoke_user(using, user.pk, cause, EFFECT_SESSION)
-            return _reopen(using, user, session_id, request)
+            # All locked before the token is judged again: a revocation that was under way when it
+            # was let in has committed by now, and must not be survived by a new session.
+            _lock(using, user.pk, claims.sid)
+            facts, old, now = session_facts(using, claims.sid)
+            judge(claims, facts, now)
+            version = revoke_user(using, user.pk, cause, EFFECT_SESSION)
+            session = _new_session(user.pk, request, old.name)
+            session.created_at = old.created_at
+            session.authenticated_at = old.authenticated_at
+            session.expires_at = old.expires_at
+            return _open(using, facts._replace(version=version), session, request, now)
 
     return persistently(using, replace)
 
@@ -64,15 +77,17 @@ def reauthenticate(user: Any, session_id: UUID) -> tuple[str, int]:
 
     Returns it with its life in seconds. Raises ``TokenRevoked`` when the session died meanwhile.
     """
-    using = database()
+    using = write_alias()
 
     def renew() -> tuple[str, int]:
-        facts, extra = session_facts(using, session_id)
-        require_live(facts, extra["now"])
+        facts, session, now = session_facts(using, session_id)
+        require_live(facts, now)
         _require_same_password(facts, user)
+        session.authenticated_at = now
+        answer = mint_access(facts, session)
         rows = DeviceSession.objects.using(using).filter(pk=session_id, ended_at__isnull=True)
-        rows.update(authenticated_at=extra["now"])
-        return mint_access(facts, session_id, extra["now"], facts.expires_at)
+        rows.update(authenticated_at=now)
+        return answer
 
     return persistently(using, renew)
 
@@ -82,10 +97,11 @@ def change_password(
 ) -> SignedIn:
     """Give ``user``, whose old password was just verified, a new one; new tokens for this device.
 
-    All sessions end, and with them whatever was stolen; this device gets a new one. Raises
-    ``SignInRefused`` when the password changed since it was verified.
+    All sessions end, whatever ``REVOKE_ON`` says of a password that is saved elsewhere, and with
+    them whatever was stolen; this device gets a new one. Raises ``SignInRefused`` when the
+    password changed since it was verified.
     """
-    using = database()
+    using = write_alias()
     verified = user.password
 
     def change() -> SignedIn:
@@ -95,7 +111,12 @@ def change_password(
                 raise SignInRefused("the password changed meanwhile")
             user.set_password(new_password)
             user.save(using=using, update_fields=["password"])  # revokes: a receiver sees it
-            return _reopen(using, user, session_id, request)
+            if conf.REVOKE_ON["password_changed"] != EFFECT_SESSION:
+                cause = Cause.of("password_changed", user)
+                revoke_user(using, user.pk, cause, EFFECT_SESSION)
+            old = DeviceSession.objects.using(using).filter(pk=session_id, user_id=user.pk)
+            name = old.values_list("name", flat=True).first() or ""
+            return _sign_in(using, user, _new_session(user.pk, request, name), request)
 
     return persistently(using, change)
 
@@ -106,38 +127,44 @@ def rename_session(using: str, session: DeviceSession, name: str) -> None:
     session.save(using=using, update_fields=["name"])
 
 
-def _reopen(using: str, user: Any, session_id: UUID, request: HttpRequest | None) -> SignedIn:
-    rows = DeviceSession.objects.using(using).filter(pk=session_id, user_id=user.pk)
-    name = rows.values_list("name", flat=True).first() or ""
-    return _sign_in(using, user, _new_session(user.pk, request, name), request)
-
-
 def _sign_in(
     using: str, user: Any, session: DeviceSession, request: HttpRequest | None
 ) -> SignedIn:
-    if conf.MAX_SESSIONS_PER_USER is None:
-        return _open(using, user, session, request)
+    # Settled before anything is locked: to settle locks the user, who comes before the state.
+    facts = settled_account(using, user.pk)
+    limit = conf.MAX_SESSIONS_PER_USER
+    if limit is None:
+        return _open_verified(using, user, facts, session, request)
     with atomically(using, refusable=True):
         # One sign-in of this user at a time, or two would both find room.
-        states = UserTokenState.objects.using(using).filter(pk=user.pk)
-        if lock_rows(states).first() is None:
-            ensure_state(using, settled_account(using, user.pk).user)
-            lock_rows(states).first()
-        _make_room(using, user.pk, conf.MAX_SESSIONS_PER_USER)
-        return _open(using, user, session, request)
+        _lock(using, user.pk)
+        _make_room(using, user.pk, limit)
+        facts = settled_account(using, user.pk)
+        return _open_verified(using, user, facts, session, request)
 
 
-def _open(using: str, user: Any, session: DeviceSession, request: HttpRequest | None) -> SignedIn:
-    facts = settled_account(using, user.pk)
+def _open_verified(
+    using: str, user: Any, facts: Facts, session: DeviceSession, request: HttpRequest | None
+) -> SignedIn:
+    """Open a session that begins now, with the credentials that ``user`` was verified by."""
     if not is_active(facts.user):
         raise SignInRefused("user is inactive")
     _require_same_password(facts, user)
     now = timezone.now()
-    session.created_at = session.authenticated_at = session.last_used_at = now
+    session.created_at = session.authenticated_at = now
     session.expires_at = now + conf.SESSION_LIFETIME
+    return _open(using, facts, session, request, now)
+
+
+def _open(
+    using: str, facts: Facts, session: DeviceSession, request: HttpRequest | None, now: datetime
+) -> SignedIn:
+    session.last_used_at = now
     session.idle_expires_at = now + conf.SESSION_IDLE_TIMEOUT
     session.opened_version = facts.version or 0
     session.opened_generation = facts.generation or 0
+    # Minted first: a CLAIMS function that fails must not leave a session that nobody holds.
+    answer = mint(facts, session, 0)
     session.save(using=using, force_insert=True)
 
     def tell() -> None:
@@ -146,7 +173,15 @@ def _open(using: str, user: Any, session: DeviceSession, request: HttpRequest | 
         )
 
     transaction.on_commit(tell, using=using, robust=True)
-    return mint(facts, session.pk, now, session.expires_at, 0)
+    return answer
+
+
+def _lock(using: str, user_pk: Any, session_id: UUID | None = None) -> None:
+    """Lock the user, the state and the session, in the order that everybody keeps."""
+    lock_rows(get_user_model()._base_manager.using(using).filter(pk=user_pk)).exists()
+    lock_rows(UserTokenState.objects.using(using).filter(pk=user_pk)).exists()
+    if session_id is not None:
+        lock_rows(DeviceSession.objects.using(using).filter(pk=session_id)).exists()
 
 
 def _make_room(using: str, user_pk: Any, limit: int) -> None:

@@ -23,10 +23,11 @@ from .standing import account_fingerprint, is_active, is_unsettled, password_fin
 _SETTLED: Final = ("password_fingerprint", "account_fingerprint", "last_password_change")
 
 
-def settle(using: str, user_pk: Any, *, created: bool = False) -> None:
+def settle(using: str, user_pk: Any, *, created: bool = False, actor: str = "") -> None:
     """Compare the account with its fingerprints, and record what changed as revocations.
 
     ``created``: the row is new under a key we know: its predecessor was deleted unseen.
+    ``actor``: who saved the row. Whoever's request merely found the change is not to be named.
     """
     users = get_user_model()._base_manager.using(using).filter(pk=user_pk)
     user = users.select_related("jwt_revoke_state").first()
@@ -41,7 +42,7 @@ def settle(using: str, user_pk: Any, *, created: bool = False) -> None:
         for event in _changes(user, state, created=created):
             effect = conf.REVOKE_ON[event]
             if effect:
-                revoke_user(using, user_pk, Cause.of(event), effect)
+                revoke_user(using, user_pk, Cause(event, actor), effect)
         _take_fingerprints(state, user)
         # Not save(): the version was raised beneath this instance.
         UserTokenState.objects.using(using).filter(pk=user_pk).update(
@@ -68,7 +69,7 @@ def settle_each(using: str, keys: Collection[Any]) -> int:
         for event, changed in found.items():
             effect = conf.REVOKE_ON[event]
             if effect:
-                revoke_users(using, users.filter(pk__in=changed), Cause.of(event), effect)
+                revoke_users(using, users.filter(pk__in=changed), Cause(event), effect)
         UserTokenState.objects.using(using).bulk_update(unsettled, _SETTLED)
     return len(unsettled)
 
@@ -115,7 +116,7 @@ def ensure_state(using: str, user: Any) -> None:
     Its version is above whatever the log holds for the key, and so is its floor: a token or a
     session of a former user of that key is dead (invariant 6).
     """
-    version = max(log.now_ms(), log.newest_version(using, user.pk) + 1)
+    version = log.first_version(using, user.pk)
     insert_missing(
         using,
         UserTokenState(

@@ -13,7 +13,8 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import DataError
 from django.db.models import (
     Exists,
     Expression,
@@ -159,14 +160,29 @@ def live_sessions(using: str) -> QuerySet[DeviceSession]:
 
 def all_ended_since(using: str, claims: Claims) -> bool:
     """Whether every session that stood when the token was issued has ended since."""
-    floors = (
-        facts_queryset(using)
-        .filter(pk=claims.sub)
-        .values_list(_PREFIX + "session_floor", _PREFIX + "generation_floor")
-        .first()
-    )
-    user_floor, generation_floor = floors or (None, None)
-    return user_floor is None or claims.ver < user_floor or claims.gen < (generation_floor or 0)
+    key = user_key(claims)
+    if key is None:
+        return True  # nobody of that key can have one
+    everyone = Generation.objects.using(using).filter(pk=ONLY_ROW, session_floor__gt=claims.gen)
+    if everyone.exists():
+        return True
+    state = UserTokenState.objects.using(using).filter(pk=key)
+    try:
+        floor = state.values_list("session_floor", flat=True).first()
+    except (DataError, OverflowError):
+        floor = None  # a number that no column of the key's type can hold
+    return floor is None or claims.ver < floor
+
+
+def user_key(claims: Claims) -> Any:
+    """The primary key that ``sub`` spells, or ``None`` when it spells none of the user model's."""
+    key = get_user_model()._meta.pk
+    try:
+        found = key.to_python(claims.sub)
+    except ValidationError:
+        return None
+    # A second spelling of the same key (" 1", "٣") is none of ours.
+    return found if str(found) == claims.sub else None
 
 
 def _superseded(what: str, claims: Claims, said: int, stands: int) -> str:

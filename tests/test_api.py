@@ -8,6 +8,7 @@ import jwt
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.utils import timezone
 
@@ -364,3 +365,23 @@ def test_async_twins_do_the_same(user):
     assert async_to_sync(api.arevoke_everyone)() > 0
     version = async_to_sync(api.arevoke_user)(user, before=timezone.now())
     assert version == UserTokenState.objects.get().version
+
+
+@pytest.mark.parametrize("spell", [" {} ", "00{}"])
+def test_a_key_is_logged_as_the_database_holds_it(user, phone, spell):
+    """A reader of the log who goes by the subject would else miss the revocation."""
+    api.revoke_user(spell.format(user.pk))
+    assert Revocation.objects.get().subject == str(user.pk)
+    assert phone.standing == "revoked"
+
+
+@pytest.mark.parametrize("nobody", [None, "", "nobody", AnonymousUser()])
+def test_nobody_is_no_user_to_revoke(db, nobody):
+    with pytest.raises(ValueError, match="primary key"):
+        api.revoke_user(nobody)
+
+
+def test_a_refresh_without_a_request_may_be_repeated(phone):
+    """The grace compares what the last refresh stored, also of a caller without a request."""
+    first = api.refresh(phone.refresh_token)
+    assert api.refresh(phone.refresh_token).refresh == first.refresh

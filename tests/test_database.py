@@ -13,6 +13,7 @@ from django.db import (
     IntegrityError,
     InterfaceError,
     OperationalError,
+    ProgrammingError,
     connection,
     transaction,
 )
@@ -164,9 +165,17 @@ def test_a_joined_update_leaves_out_what_its_condition_leaves_out(
     source = DeviceSession.objects.annotate(key=F("pk"), why=Value("test"))
     where = "ended_at IS NULL"
     values = {"end_reason": "why"}
-    assert update_from("default", DeviceSession, "id", source, values, where) == 1
+    assert update_from("default", DeviceSession, "id", source, values, where=where) == 1
     assert phone.device_session.end_reason == ""
     assert laptop.device_session.end_reason == "test"
+
+
+def test_a_rising_update_makes_no_column_less(phone: Device, laptop: Device) -> None:
+    DeviceSession.objects.filter(pk=phone.session_id).update(opened_version=2**60)
+    source = DeviceSession.objects.annotate(key=F("pk"), new=Value(2**50))
+    update_from("default", DeviceSession, "id", source, {"opened_version": "new"}, rising=True)
+    assert phone.device_session.opened_version == 2**60
+    assert laptop.device_session.opened_version == 2**50
 
 
 def test_a_deadlock_is_worth_another_try() -> None:
@@ -274,3 +283,45 @@ def test_a_log_row_takes_a_uuid_as_the_database_keeps_it(db: None) -> None:
         },
     )
     assert Revocation.objects.get(batch=batch).uid == batch
+
+
+def test_what_no_second_try_can_mend_is_raised_as_it_is() -> None:
+    """A missing table is no outage: "try again" would be said for ever."""
+
+    def ask() -> None:
+        raise ProgrammingError("no such relation")
+
+    with pytest.raises(ProgrammingError):
+        persistently("default", ask)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_waited_for_a_lock_is_not_made_to_wait_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Invariant 4: the bound is the database's own time-out, not a multiple of it."""
+    tries = []
+    clock = iter([0.0, 5.0])
+    monkeypatch.setattr(database.time, "monotonic", lambda: next(clock))
+
+    def ask() -> None:
+        tries.append(1)
+        raise deadlock()
+
+    with pytest.raises(Unavailable):
+        persistently("default", ask)
+    assert tries == [1]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OperationalError(2006, "password"), "database: OperationalError 2006"),
+        (OperationalError("password"), "database: OperationalError"),
+        (OperationalError("no such table: x"), "database: OperationalError no such table: x"),
+    ],
+)
+def test_the_log_is_told_the_kind_of_an_error_and_no_parameter(
+    error: OperationalError, expected: str
+) -> None:
+    assert database.describe(error) == expected

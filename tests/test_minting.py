@@ -86,10 +86,10 @@ def test_a_session_is_read_with_its_account_in_one_statement(
     phone: Device, user: Any, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(1):
-        facts, extra = session_facts("default", phone.session_id)
+        facts, session, now = session_facts("default", phone.session_id)
     assert facts.user == user
-    assert extra["refresh_counter"] == 0
-    assert extra["now"] is not None
+    assert session.refresh_counter == 0
+    assert now is not None
 
 
 def test_no_session_is_a_dead_session(user: Any) -> None:
@@ -104,11 +104,11 @@ def test_a_session_s_account_is_settled_too(phone: Device) -> None:
 
 
 def test_an_inactive_user_goes_no_further(phone: Device) -> None:
-    facts, extra = session_facts("default", phone.session_id)
-    require_live(facts, extra["now"])
+    facts, _session, now = session_facts("default", phone.session_id)
+    require_live(facts, now)
     facts.user.is_active = False
     with pytest.raises(TokenRevoked):
-        require_live(facts, extra["now"])
+        require_live(facts, now)
 
 
 def test_claims_come_from_the_row_that_was_read(phone: Device, user: Any) -> None:
@@ -127,16 +127,16 @@ def test_no_two_tokens_have_one_jti(phone: Device) -> None:
 
 
 def test_a_token_does_not_outlive_its_session(phone: Device) -> None:
-    facts, extra = session_facts("default", phone.session_id)
-    until = extra["now"] + timedelta(seconds=20)
-    access, expires_in = mint_access(facts, phone.session_id, extra["now"], until)
+    facts, session, now = session_facts("default", phone.session_id)
+    session.expires_at = now + timedelta(seconds=20)
+    access, expires_in = mint_access(facts, session)
     claims = decode_access(access, key_ring())
     assert claims.exp - claims.iat == expires_in <= 20
 
 
 def test_a_session_without_an_end_leaves_the_token_its_life(phone: Device) -> None:
-    facts, extra = session_facts("default", phone.session_id)
-    assert mint_access(facts, phone.session_id, extra["now"], None)[1] == 300
+    facts, session, _now = session_facts("default", phone.session_id)
+    assert mint_access(facts, session)[1] == 300
 
 
 def test_issuer_audience_and_client_are_said_when_set(user: Any, settings: Any) -> None:

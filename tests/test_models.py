@@ -14,7 +14,7 @@ from jwt_revoke.models import (
     LogCounter,
     Revocation,
     UserTokenState,
-    database,
+    write_alias,
 )
 from jwt_revoke.testing import Device
 
@@ -59,7 +59,7 @@ def test_rows_show_no_secret(row: Any, shown: str) -> None:
 def test_the_alias_that_is_written_is_the_one_that_decides(settings: Any) -> None:
     """Invariant 7: a router that reads elsewhere is not asked to read."""
     settings.DATABASE_ROUTERS = ["tests.test_models.ReadsFromAStandby"]
-    assert database() == "default"
+    assert write_alias() == "default"
 
 
 class ReadsFromAStandby:

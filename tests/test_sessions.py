@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jwt_revoke import api, sessions, signals
+from jwt_revoke.claims import Claims
 from jwt_revoke.codec import decode_access
 from jwt_revoke.exceptions import SessionLimitReached, SignInRefused, TokenRevoked
 from jwt_revoke.keystore import key_ring
@@ -132,12 +133,16 @@ def test_sessions_that_are_over_take_no_room(user: Any, settings: Any) -> None:
     assert Device(user).standing == "live"
 
 
+def claims_of(device: Device) -> Claims:
+    return decode_access(device.access, key_ring())
+
+
 def test_keeping_this_device_ends_every_session_and_opens_a_new_one(
     phone: Device, laptop: Device, user: Any
 ) -> None:
     """Nothing that was stolen before survives inside the kept one."""
     request = phone._request()
-    tokens = sessions.replace_session(user, phone.session_id, request, Cause("logout_all"))
+    tokens = sessions.replace_session(user, claims_of(phone), request, Cause("logout_all"))
     assert (phone.standing, laptop.standing) == ("revoked", "revoked")
     with pytest.raises(TokenRevoked):
         phone.refresh_tokens()
@@ -146,12 +151,49 @@ def test_keeping_this_device_ends_every_session_and_opens_a_new_one(
     assert not api.is_revoked(tokens.access)
 
 
-def test_the_name_of_somebody_else_s_device_is_not_taken_over(phone: Device, user: Any) -> None:
-    from tests.conftest import make_user
+def test_keeping_this_device_proves_no_password(phone: Device, user: Any) -> None:
+    """s23: neither the end of the session nor ``auth_time`` moves, or a stolen access token
+    would open what asks for a recent password, and live for ever."""
+    long_ago = timezone.now() - timedelta(days=80)
+    end = long_ago + timedelta(days=90)
+    DeviceSession.objects.update(authenticated_at=long_ago, created_at=long_ago, expires_at=end)
+    phone.refresh_tokens()
+    tokens = sessions.replace_session(user, claims_of(phone), None, Cause("logout_all"))
+    kept = row(tokens)
+    assert abs(kept.expires_at - end) < timedelta(seconds=1)
+    assert abs(kept.created_at - long_ago) < timedelta(seconds=1)
+    claims = decode_access(tokens.access, key_ring())
+    assert claims.auth_time == int(kept.authenticated_at.timestamp())
+    assert claims.auth_time == claims_of(phone).auth_time
 
-    other = make_user("bob")
-    tokens = sessions.replace_session(other, phone.session_id, None, Cause("test"))
-    assert row(tokens).name == ""
+
+def test_a_token_that_died_since_it_was_let_in_keeps_nothing(phone: Device, user: Any) -> None:
+    claims = claims_of(phone)
+    api.revoke_session(phone.session_id)
+    with pytest.raises(TokenRevoked):
+        sessions.replace_session(user, claims, None, Cause("logout_all"))
+    assert DeviceSession.objects.count() == 1
+
+
+def failing_claims(_user: Any, _session: Any) -> dict[str, Any]:
+    raise RuntimeError("the role service is away")
+
+
+def test_claims_that_fail_leave_no_session_that_nobody_holds(user: Any, settings: Any) -> None:
+    configure(settings, CLAIMS="tests.test_sessions.failing_claims")
+    with pytest.raises(RuntimeError):
+        api.sign_in(user)
+    assert not DeviceSession.objects.exists()
+
+
+@pytest.mark.parametrize("effect", ["access", None])
+def test_a_password_change_here_ends_every_session_whatever_revoke_on_says(
+    phone: Device, laptop: Device, user: Any, settings: Any, effect: str | None
+) -> None:
+    configure(settings, REVOKE_ON={"password_changed": effect})
+    tokens = sessions.change_password(user, phone.session_id, "another passphrase", None)
+    assert (phone.standing, laptop.standing) == ("revoked", "revoked")
+    assert not api.is_revoked(tokens.access)
 
 
 def test_confirming_the_password_gives_a_token_with_a_new_time(phone: Device, user: Any) -> None:

@@ -194,3 +194,10 @@ def test_a_state_is_made_above_what_the_log_holds_for_its_key(user: Any) -> None
     )
     ensure_state("default", user)
     assert state(user).version == state(user).session_floor == ahead + 1
+
+
+def test_who_merely_found_a_change_is_not_its_actor(user: Any, phone: Device) -> None:
+    """A role given by raw SQL is recorded in some request of its holder."""
+    type(user).objects.filter(pk=user.pk).update(is_staff=True)
+    phone.post("/api/auth/reauthenticate/", {"password": PASSWORD})
+    assert Revocation.objects.get().actor == ""

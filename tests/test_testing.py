@@ -116,3 +116,9 @@ def test_standing_of_an_expired_token(phone, monkeypatch):
 
 def test_device_has_the_user_agent_it_was_given(phone):
     assert phone.device_session.user_agent == "Phone/1"
+
+
+@pytest.mark.django_db
+def test_a_device_speaks_the_sites_own_scheme(user, settings):
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "AUTH_HEADER_TYPES": ["JWT"]}
+    assert Device(user).get("/api/ping/").status_code == 200

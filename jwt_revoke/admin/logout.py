@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 
 from .. import api
 from ..exceptions import Unavailable
-from ..models import DeviceSession, database
+from ..models import DeviceSession, write_alias
 from ..standing import live_sessions
 from .readonly import PAGE, note_each, tell_unavailable
 
@@ -110,7 +110,7 @@ def _key() -> str:
 
 
 def _live_sessions_of(users: Any) -> QuerySet[DeviceSession]:
-    return live_sessions(database()).filter(user_id__in=users)
+    return live_sessions(write_alias()).filter(user_id__in=users)
 
 
 def _page(model_admin: admin.ModelAdmin[Any], name: str, *args: Any) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from .. import api
 from ..exceptions import Unavailable
-from ..models import DeviceSession, database
+from ..models import DeviceSession, write_alias
 from ..standing import live_sessions
 from .readonly import ReadOnlyAdmin, keys_of_users, note_each, tell_unavailable
 
@@ -101,7 +101,7 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
 
 def _looked_up(sessions: list[Any]) -> list[Any]:
     """``sessions``, each with its account and whether it lives: two statements for all."""
-    using = database()
+    using = write_alias()
     users = get_user_model()._base_manager.using(using)
     accounts = users.in_bulk({session.user_id for session in sessions})
     keys = [session.pk for session in sessions]

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.db import DataError, Error, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression
@@ -20,9 +19,10 @@ from django.db.models.manager import BaseManager
 from django.utils import timezone
 
 from ..claims import Claims
+from ..database import describe
 from ..exceptions import TokenRevoked, Unavailable
-from ..models import DeviceSession, database
-from ..standing import Facts, facts_of, facts_queryset, judge
+from ..models import DeviceSession, write_alias
+from ..standing import Facts, facts_of, facts_queryset, judge, user_key
 from .base import BaseBackend
 
 _SESSION_KEY: Final = DeviceSession._meta.pk
@@ -62,25 +62,22 @@ class DatabaseBackend(BaseBackend):
         self._plans: dict[str, _Plan] = {}
 
     def check(self, claims: Claims) -> AbstractBaseUser:
-        using = database()
+        using = write_alias()
         try:
             facts = self._facts(using, claims)
         except (DataError, OverflowError):
             facts = None  # a number that no column of the key's type can hold
         except Error as error:
-            raise Unavailable(f"database: {type(error).__name__}") from error
+            raise Unavailable(describe(error)) from error
         if facts is None:
             raise TokenRevoked("no such user")
         judge(claims, facts, timezone.now())
         return facts.user
 
     def _facts(self, using: str, claims: Claims) -> Facts | None:
-        try:
-            pk = self._key.to_python(claims.sub)
-        except ValidationError:
+        pk = user_key(claims)
+        if pk is None:
             return None
-        if str(pk) != claims.sub:
-            return None  # a second spelling of the key: " 1", "٣"
         if self._has_own_queryset():
             # A tenant's manager, say: what it filters by may change with every request.
             rows = facts_queryset(using, claims.sid, claims.jti).filter(pk=pk)[:1]

@@ -54,7 +54,11 @@ _A_DURATION: Final = "Set a positive datetime.timedelta."
 _A_PATH: Final = "Set the dotted path of a callable that can be imported."
 
 RULES: Final[dict[str, Rule]] = {
-    "ACCESS_TOKEN_LIFETIME": ("E101", _POSITIVE, _A_DURATION),
+    "ACCESS_TOKEN_LIFETIME": (
+        "E101",
+        lambda value: isinstance(value, timedelta) and value >= timedelta(seconds=1),
+        "Set a datetime.timedelta of at least a second, e.g. of 5 minutes.",
+    ),
     "SESSION_IDLE_TIMEOUT": ("E102", _POSITIVE, _A_DURATION),
     "SESSION_LIFETIME": ("E103", _POSITIVE, _A_DURATION),
     "REFRESH_GRACE": ("E104", _duration(zero=True), "Set a datetime.timedelta; 0 = no grace."),
@@ -104,11 +108,17 @@ RULES: Final[dict[str, Rule]] = {
 
 SIMPLEJWT_NAMES: Final = {
     "AUTH_HEADER_NAME": "It is always Authorization.",
+    "AUTH_TOKEN_CLASSES": "Leave it out: there is one kind of access token.",
     "BLACKLIST_AFTER_ROTATION": "Leave it out: it is always so.",
     "CHECK_REVOKE_TOKEN": "Leave it out: it is always so.",
+    "JTI_CLAIM": "Leave it out: it is always jti.",
     "REFRESH_TOKEN_LIFETIME": "Set SESSION_IDLE_TIMEOUT and SESSION_LIFETIME.",
     "ROTATE_REFRESH_TOKENS": "Leave it out: it is always so.",
     "SIGNING_KEY": "Set SIGNING_KEYS, a list: the first signs, all verify.",
+    "TOKEN_OBTAIN_SERIALIZER": "Set CLAIMS, the dotted path of f(user, session) -> dict.",
+    "UPDATE_LAST_LOGIN": "Leave it out: connect to the signal jwt_revoke.signals.signed_in.",
+    "USER_ID_CLAIM": "Leave it out: it is always sub.",
+    "USER_ID_FIELD": "Leave it out: it is always the primary key.",
     "VERIFYING_KEY": "Leave it out: it is made from the private key in SIGNING_KEYS.",
 }
 """What people bring with them from simplejwt → what to do here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.conf import settings
@@ -16,9 +16,13 @@ from django.urls import get_resolver
 from rest_framework.settings import api_settings
 
 from ..authentication import JWTAuthentication
-from ..models import database
+from ..models import write_alias
 from ..throttles import SCOPES, CountingThrottle
 from .rules import error_of
+
+SUGGESTED_RATES: Final = dict(
+    zip(SCOPES, ("30/min", "10/min", "120/min", "20/min", "10/min"), strict=True)
+)
 
 
 def check_site(**_kwargs: Any) -> list[CheckMessage]:
@@ -108,7 +112,7 @@ def _cache() -> Iterator[CheckMessage]:
     name = _cache_backend()
     if name == "DummyCache":
         yield checks.Warning(
-            "The default cache is DummyCache: throttles count nothing, so guessing is free.",
+            "The default cache is DummyCache, which cannot count: what is throttled answers 503.",
             hint="Use a cache that all processes share, e.g. Redis.",
             id="jwt_revoke.W205",
         )
@@ -139,14 +143,14 @@ def _throttle_rates() -> Iterator[CheckMessage]:
     if missing:
         yield checks.Warning(
             f"No throttle rate for {', '.join(missing)}: those endpoints are not throttled.",
-            hint="Set them in REST_FRAMEWORK['DEFAULT_THROTTLE_RATES'], e.g. "
-            f"{{{missing[0]!r}: '20/min'}}.",
+            hint="Set REST_FRAMEWORK['DEFAULT_THROTTLE_RATES'], e.g. "
+            f"{ {scope: SUGGESTED_RATES[scope] for scope in missing} }.",
             id="jwt_revoke.W207",
         )
 
 
 def _databases() -> Iterator[CheckMessage]:
-    alias = database()
+    alias = write_alias()
     users = router.db_for_write(get_user_model())
     if users != alias:
         yield error_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -13,17 +14,20 @@ from rest_framework.response import Response
 from .. import sessions
 from ..actor import set_actor
 from ..api import end_session, revoke_user
-from ..authentication import TokenNotValid, authenticate_token, bearer_token
+from ..authentication import TokenNotValid, authenticate_token, bearer_token, refused
 from ..codec import decode_access
 from ..exceptions import TokenRefused
 from ..keystore import key_ring
 from ..log import Cause
-from ..models import DeviceSession, database
+from ..models import DeviceSession, write_alias
 from ..standing import all_ended_since, live_sessions
 from ..throttles import PasswordThrottle, PasswordUserThrottle
 from . import serializers
 from .base import OpenView, SignedInView
 from .token_views import tokens
+
+MAX_LISTED: Final = 200
+"""Sessions in one answer. Who has more (a job that signs in anew each time) sees the last used."""
 
 
 class LogoutAllView(OpenView):
@@ -47,7 +51,10 @@ class LogoutAllView(OpenView):
         set_actor(user)
         cause = Cause.of("logout_all", user)
         if keep:
-            signed_in = sessions.replace_session(user, claims.sid, request._request, cause)
+            try:
+                signed_in = sessions.replace_session(user, claims, request._request, cause)
+            except TokenRefused as error:
+                raise refused(error) from None
             return Response(tokens(signed_in))
         revoke_user(user, reason=cause.reason, actor=user)
         return Response(status=204)
@@ -60,7 +67,8 @@ class SessionListView(SignedInView):
 
     def get_queryset(self) -> QuerySet[DeviceSession]:
         """The caller's live sessions. (The browsable API asks for it too.)"""
-        return live_sessions(database()).filter(user_id=self.user.pk).order_by("-last_used_at")
+        live = live_sessions(write_alias()).filter(user_id=self.user.pk)
+        return live.order_by("-last_used_at")[:MAX_LISTED]
 
     def get(self, request: Request) -> Response:
         return Response(self.get_serializer(self.get_queryset(), many=True).data)
@@ -75,7 +83,7 @@ class SessionView(SignedInView):
         session = self._session(request, session_id)
         serializer = self.get_serializer(session, data=request.data)
         serializer.is_valid(raise_exception=True)
-        sessions.rename_session(database(), session, serializer.validated_data["name"])
+        sessions.rename_session(write_alias(), session, serializer.validated_data["name"])
         return Response(serializer.data)
 
     def delete(self, request: Request, session_id: str) -> Response:
@@ -83,7 +91,7 @@ class SessionView(SignedInView):
         return Response(status=204)
 
     def _session(self, request: Request, session_id: str) -> DeviceSession:
-        rows = live_sessions(database()).filter(user_id=self.user.pk)
+        rows = live_sessions(write_alias()).filter(user_id=self.user.pk)
         try:
             session = rows.filter(pk=UUID(session_id)).first()
         except ValueError:
@@ -121,6 +129,6 @@ class ReauthenticateView(SignedInView):
 
 def _was_done(raw: str) -> bool:
     try:
-        return all_ended_since(database(), decode_access(raw, key_ring(), expired_too=True))
+        return all_ended_since(write_alias(), decode_access(raw, key_ring(), expired_too=True))
     except TokenRefused:
         return False

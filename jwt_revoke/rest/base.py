@@ -24,6 +24,7 @@ from ..authentication import (
     refusal,
 )
 from ..claims import Claims
+from ..database import describe, is_outage
 from ..exceptions import SessionLimitReached, SignInRefused, TokenRefused, Unavailable
 
 logger: Final = logging.getLogger("jwt_revoke")
@@ -112,7 +113,11 @@ class OpenView(GenericAPIView[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Bound the body before anybody parses it."""
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or int(length[:20]) > MAX_BODY:
+        if not (length.isascii() and length.isdecimal()):
+            raise exceptions.ParseError(_("Malformed request"))
+        # By the number of digits first: Python refuses to read thousands of them.
+        digits = length.lstrip("0") or "0"
+        if len(digits) > len(str(MAX_BODY)) or int(digits) > MAX_BODY:
             raise BodyTooLarge
         super().initial(request, *args, **kwargs)
 
@@ -167,9 +172,11 @@ def _translated(exc: Exception) -> Exception:
         return CredentialsRefused()
     if isinstance(exc, SessionLimitReached):
         return SessionLimit()
-    if isinstance(exc, Unavailable | Error):
-        # Only the kind: a driver's message may quote a parameter.
-        logger.error("Unavailable: %s", getattr(exc, "detail", type(exc).__name__))
+    if isinstance(exc, Unavailable):
+        logger.error("Unavailable: %s", exc.detail)
+        return ServiceUnavailable()
+    if isinstance(exc, Error) and is_outage(exc):
+        logger.error("Unavailable: %s", describe(exc))
         return ServiceUnavailable()
     if isinstance(exc, SuspiciousOperation | UnreadablePostError):
         return exceptions.ParseError(_("Malformed request"))

@@ -16,8 +16,10 @@ from ..codec import decode_access, decode_refresh, looks_like_refresh
 from ..exceptions import SignInRefused, TokenInvalid, TokenRefused, TokenRevoked
 from ..keystore import key_ring, refresh_key_ring
 from ..minting import SignedIn
+from ..models import write_alias
 from ..rotation import refresh, require_current
 from ..sessions import sign_in
+from ..standing import live_sessions
 from ..throttles import RefreshThrottle, SignInThrottle, SignInUserThrottle
 from . import serializers
 from .base import OpenView
@@ -83,7 +85,8 @@ class BlacklistView(OpenView):
 
     def post(self, request: Request) -> Response:
         claims = decode_refresh(self.valid(request)["refresh"], refresh_key_ring())
-        if not end_session(claims.session_id):
+        live = live_sessions(write_alias()).filter(pk=claims.session_id)
+        if not live.exists() or not end_session(claims.session_id):
             raise TokenRevoked("session ended before")
         return Response({})
 
@@ -100,11 +103,14 @@ class LogoutView(OpenView):
     def post(self, request: Request) -> Response:
         refresh_token = self.valid(request).get("refresh")
         found = []
+        actor = ""
         problem: Exception = exceptions.NotAuthenticated()
         try:
             raw = bearer_token(request)
             if raw is not None:
-                found.append(decode_access(raw, key_ring(), expired_too=True).sid)
+                claims = decode_access(raw, key_ring(), expired_too=True)
+                found.append(claims.sid)
+                actor = claims.sub
         except (TokenRefused, exceptions.AuthenticationFailed) as error:
             problem = error
         try:
@@ -115,7 +121,7 @@ class LogoutView(OpenView):
         if not found:
             raise problem
         for session_id in dict.fromkeys(found):
-            end_session(session_id)
+            end_session(session_id, actor=actor)
         return Response(status=204)
 
 

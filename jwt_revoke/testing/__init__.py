@@ -27,10 +27,11 @@ from rest_framework.test import APIClient
 from .. import api, signals
 from ..backends.base import get_backend
 from ..codec import decode_access
+from ..conf import conf
 from ..exceptions import TokenRefused, TokenRevoked, TokenStale
 from ..keystore import key_ring
 from ..minting import SignedIn
-from ..models import DeviceSession, database
+from ..models import DeviceSession, write_alias
 
 
 class Device(APIClient):
@@ -51,7 +52,7 @@ class Device(APIClient):
     @property
     def device_session(self) -> DeviceSession:
         """The row of its session, as it stands now."""
-        return DeviceSession.objects.using(database()).get(pk=self.session_id)
+        return DeviceSession.objects.using(write_alias()).get(pk=self.session_id)
 
     @property
     def standing(self) -> str:
@@ -70,7 +71,7 @@ class Device(APIClient):
     def _hold(self, tokens: SignedIn) -> None:
         self.access, self.refresh_token = tokens.access, tokens.refresh
         self.session_id = tokens.session
-        self.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access}")
+        self.credentials(HTTP_AUTHORIZATION=f"{conf.AUTH_HEADER_TYPES[0]} {tokens.access}")
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def collect_revocations() -> Iterator[list[dict[str, Any]]]:
     signals.revoked.connect(on_revoked)
     try:
         # In a TestCase nothing commits, so that on_commit would never run.
-        with TestCase.captureOnCommitCallbacks(using=database(), execute=True):
+        with TestCase.captureOnCommitCallbacks(using=write_alias(), execute=True):
             yield seen
     finally:
         signals.revoked.disconnect(on_revoked)

@@ -344,3 +344,14 @@ def test_a_client_that_goes_away_in_the_middle(server):
 
     status, _ = server.post(AUTH + "token/", b"", CONTENT_LENGTH="50", **{"wsgi.input": Gone(b"")})
     assert 400 <= status < 500
+
+
+@pytest.mark.parametrize("length", ["0" * 20 + "99999999", "0" * 5000 + "99999999", "9" * 5000])
+def test_a_length_padded_with_zeros_is_bounded_too(anonymous, length):
+    answer = anonymous.post(AUTH + "token/verify/", {"token": "x"}, CONTENT_LENGTH=length)
+    assert answer.status_code == 413
+
+
+def test_a_length_that_is_no_number_is_400(anonymous):
+    answer = anonymous.post(AUTH + "token/verify/", {"token": "x"}, CONTENT_LENGTH="many")
+    assert answer.status_code == 400

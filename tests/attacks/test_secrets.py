@@ -243,7 +243,7 @@ def views():
         "token_blacklist": (token_views.BlacklistView, (token_views, "end_session")),
         "logout": (token_views.LogoutView, (token_views, "end_session")),
         "logout_all": (LogoutAllView, (DatabaseBackend, "check")),
-        "password_change": (PasswordChangeView, (sessions, "_reopen")),
+        "password_change": (PasswordChangeView, (sessions, "_sign_in")),
         "reauthenticate": (ReauthenticateView, (sessions, "mint_access")),
     }
 

@@ -82,7 +82,7 @@ def test_without_a_grace_one_of_two_simultaneous_refreshes_is_a_replay(
     assert all(is_dead(answer) for answer in answers if isinstance(answer, SignedIn))
 
 
-@pytest.mark.parametrize("step", ["_rotate", "_answer"])
+@pytest.mark.parametrize("step", ["mint", "_rotate"])
 def test_a_refresh_overtaken_by_log_out_everywhere_yields_nothing_that_lives(
     device: Device, user: Any, pause: Pause, step: str
 ) -> None:

@@ -76,7 +76,7 @@ def test_a_password_change_that_fails_changes_nothing(phone, user, monkeypatch):
     def fail(*_args):
         raise Unavailable
 
-    monkeypatch.setattr(sessions, "_reopen", fail)
+    monkeypatch.setattr(sessions, "_sign_in", fail)
     body = {"old_password": PASSWORD, "new_password": "a quite different passphrase"}
     assert phone.post(AUTH + "password/change/", body).status_code == 503
     user.refresh_from_db()

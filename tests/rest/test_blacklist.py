@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jwt_revoke import api
 from tests.wire import AUTH, assert_refused_token
 
 URL = AUTH + "token/blacklist/"
@@ -36,3 +37,9 @@ def test_a_missing_token_is_400(db, anonymous):
     response = anonymous.post(URL, {})
     assert response.status_code == 400
     assert response.json() == {"refresh": ["This field is required."]}
+
+
+def test_a_session_that_is_over_by_a_floor_is_401(phone, anonymous):
+    api.revoke_everyone()
+    answer = anonymous.post(AUTH + "token/blacklist/", {"refresh": phone.refresh_token})
+    assert answer.status_code == 401

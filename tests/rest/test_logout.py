@@ -128,3 +128,8 @@ def test_two_broken_tokens_are_401(db, anonymous):
 def test_the_reason_is_logout(phone):
     phone.post(URL)
     assert Revocation.objects.get().reason == "logout"
+
+
+def test_the_log_names_whose_token_it_was(phone, user):
+    assert phone.post(AUTH + "logout/").status_code == 204
+    assert Revocation.objects.get().actor == str(user.pk)

@@ -8,6 +8,7 @@ import pytest
 
 from jwt_revoke import api
 from jwt_revoke.models import Revocation
+from tests.attacks.forging import forged
 from tests.conftest import make_user
 from tests.wire import AUTH, assert_no_credentials, assert_refused_header
 
@@ -121,3 +122,9 @@ def test_keep_current_that_is_no_boolean_is_400(phone):
     assert response.status_code == 400
     assert response.json() == {"keep_current": ["Must be a valid boolean."]}
     assert phone.standing == "live"
+
+
+@pytest.mark.parametrize("sub", ["abc", " 1", "9" * 200])
+def test_a_token_whose_sub_is_no_key_is_no_error(anonymous, phone, sub):
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {forged(phone.access, sub=sub)}")
+    assert anonymous.post(AUTH + "logout/all/").status_code in {204, 401}

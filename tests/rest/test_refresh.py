@@ -236,3 +236,18 @@ def test_no_refresh_extends_the_lifetime_of_the_session(phone):
     before = phone.device_session.expires_at
     refresh(phone)
     assert phone.device_session.expires_at == before
+
+
+def failing_claims(_user, _session):
+    raise RuntimeError("the role service is away")
+
+
+def test_claims_that_fail_cost_nobody_the_session(phone, settings):
+    """The retry, after the grace, is no replay: nothing was rotated."""
+    configured = settings.JWT_REVOKE
+    settings.JWT_REVOKE = {**configured, "CLAIMS": f"{__name__}.failing_claims"}
+    with pytest.raises(RuntimeError):
+        phone.post(AUTH + "token/refresh/", {"refresh": phone.refresh_token})
+    settings.JWT_REVOKE = configured
+    answer = phone.post(AUTH + "token/refresh/", {"refresh": phone.refresh_token})
+    assert answer.status_code == 200

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from jwt_revoke import api
 from jwt_revoke.models import DeviceSession, Revocation
+from jwt_revoke.rest import account_views
+from jwt_revoke.testing import Device
 from tests.conftest import make_user
 from tests.wire import AUTH, assert_no_credentials, assert_refused_header
 
@@ -152,3 +154,12 @@ def test_no_credentials_are_401(db, anonymous, method, path):
 def test_a_revoked_token_is_401(phone):
     api.end_session(phone.session_id)
     assert_refused_header(phone.get(URL), "revoked")
+
+
+def test_a_job_that_signs_in_anew_each_time_does_not_make_the_list_endless(
+    phone, user, monkeypatch
+):
+    monkeypatch.setattr(account_views, "MAX_LISTED", 3)
+    for _ in range(5):
+        Device(user)
+    assert len(phone.get(AUTH + "sessions/").json()) == 3

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from jwt_revoke import api, maintenance
 from jwt_revoke.exceptions import Unavailable
-from jwt_revoke.models import EFFECT_ACCESS, EFFECT_SESSION, database
+from jwt_revoke.models import EFFECT_ACCESS, EFFECT_SESSION, write_alias
 
 
 class Command(BaseCommand):
@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            options["run"](database(), options)
+            options["run"](write_alias(), options)
         except Unavailable as error:
             raise CommandError(
                 _("The database did not answer (%s). Nothing was half done: run it again.")
