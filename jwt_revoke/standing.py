@@ -169,8 +169,8 @@ def all_ended_since(using: str, claims: Claims) -> bool:
     state = UserTokenState.objects.using(using).filter(pk=key)
     try:
         floor = state.values_list("session_floor", flat=True).first()
-    except (DataError, OverflowError):
-        floor = None  # a number that no column of the key's type can hold
+    except (DataError, OverflowError, ValueError):
+        floor = None  # a key that no column of the user model's can hold
     return floor is None or claims.ver < floor
 
 

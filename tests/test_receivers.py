@@ -476,3 +476,13 @@ def test_several_who_join_are_one_batch(db):
     getattr(group, field.remote_field.get_accessor_name()).set(users)
     assert [phone.standing for phone in phones] == ["stale"] * 3
     assert len(set(Revocation.objects.values_list("batch", flat=True))) == 1
+
+
+@pytest.mark.django_db
+def test_a_group_given_from_its_own_side_revokes_nothing_where_the_site_says_so(user, settings):
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "REVOKE_ON": {"role_changed": None}}
+    phone = Device(user)
+    group = Group.objects.create(name="editors")
+    members = user._meta.get_field("groups").remote_field.get_accessor_name()
+    getattr(group, members).add(user)
+    assert phone.standing == "live"

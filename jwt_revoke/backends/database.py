@@ -65,8 +65,8 @@ class DatabaseBackend(BaseBackend):
         using = write_alias()
         try:
             facts = self._facts(using, claims)
-        except (DataError, OverflowError):
-            facts = None  # a number that no column of the key's type can hold
+        except (DataError, OverflowError, ValueError):
+            facts = None  # a key that no column of the user model's can hold
         except Error as error:
             raise Unavailable(describe(error)) from error
         if facts is None:

@@ -1,6 +1,7 @@
 """Run as a script in a process of its own: sites that are configured in another way.
 
 python -m tests.admin.other_sites order before|after     prints where the button is
+python -m tests.admin.other_sites without                 checks a site without the admin
 python -m tests.admin.other_sites child                   logs a child of the user out
 """
 
@@ -25,6 +26,16 @@ def order(place: str) -> None:
     user_admin = admin.site.get_model_admin(get_user_model())
     print(reverse("admin:accounts_member_log_out_everywhere", args=[1]))
     print([getattr(action, "__name__", action) for action in user_admin.actions])
+
+
+def without() -> None:
+    """A site that has no admin, and a manager's page less."""
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if "admin" not in app]
+    settings.ROOT_URLCONF = "jwt_revoke.urls"
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("check")
 
 
 def child() -> None:
@@ -68,4 +79,4 @@ def child() -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    {"order": order, "child": child}[sys.argv[1]](*sys.argv[2:])
+    {"order": order, "without": without, "child": child}[sys.argv[1]](*sys.argv[2:])

@@ -33,3 +33,7 @@ def test_the_button_is_there_in_either_order_of_the_apps(place: str) -> None:
 
 def test_the_admin_of_a_child_of_the_user_logs_the_user_out() -> None:
     assert run("child") == ["page revoked", "action revoked"]
+
+
+def test_a_site_without_the_admin_does_without() -> None:
+    assert run("without") == ["System check identified no issues (0 silenced)."]
