@@ -172,7 +172,5 @@ def _mark_ended(using: str, key: str, entries: QuerySet[Revocation], cause: Caus
 def _as_subquery(queryset: QuerySet[Any], using: str) -> Any:
     """The primary keys of ``queryset``, inside the statement that asks for them if possible."""
     keys = queryset.using(using).values("pk")
-    sliceable = connections[using].features.allow_sliced_subqueries_with_in
-    # A union brings the ordering of its parts, which not every database takes inside a statement.
-    nestable = not queryset.query.combinator and (sliceable or not queryset.query.is_sliced)
-    return keys if nestable else [row["pk"] for row in keys]
+    nestable = connections[using].features.allow_sliced_subqueries_with_in
+    return keys if nestable or not queryset.query.is_sliced else [row["pk"] for row in keys]

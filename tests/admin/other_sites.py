@@ -29,9 +29,9 @@ def order(place: str) -> None:
 
 
 def without() -> None:
-    """A site that has no admin, and a manager's page less."""
+    """A site that has no admin."""
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if "admin" not in app]
-    settings.ROOT_URLCONF = "jwt_revoke.urls"
+    settings.ROOT_URLCONF = "tests.admin.urls_without"
     django.setup()
     from django.core.management import call_command
 
