@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -122,6 +123,19 @@ class BackendContract:
     def test_everyone_is_revoked(self, phone):
         api.revoke_everyone()
         self.assert_revoked(phone)
+
+    def test_a_cache_that_is_cleared_revives_nothing(self, phone, laptop, user):
+        """Invariant 3: the database is the truth; the rest are copies."""
+        api.revoke_session(phone.session_id)
+        api.revoke_token(laptop.access)
+        cache.clear()
+        assert (phone.standing, laptop.standing) == ("revoked", "stale")
+
+    def test_a_process_that_starts_anew_revives_nothing(self, phone, settings):
+        """Invariant 3: nothing that a process remembers is needed to refuse."""
+        api.revoke_session(phone.session_id)
+        settings.JWT_REVOKE = {**settings.JWT_REVOKE}  # makes the backend anew
+        assert phone.standing == "revoked"
 
     def test_everyone_with_effect_access_is_stale(self, phone):
         api.revoke_everyone(effect="access")
