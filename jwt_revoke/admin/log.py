@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ..models import SCOPE_EVERYONE, SCOPE_SESSION, SCOPE_TOKEN, SCOPE_USER, Revocation
@@ -27,13 +24,8 @@ class RevocationAdmin(ReadOnlyAdmin):
     search_fields = ("subject",)
     search_help_text = _("A user’s exact name or key, a session’s id, or a token’s jti")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        subjects = {term, *map(str, keys_of_users(term))}
+    def matching(self, term: str) -> Q:
+        """Entries of that subject, or of the user of that name."""
         # The scope is named, all of them, because the index begins with it.
         scopes = (SCOPE_TOKEN, SCOPE_SESSION, SCOPE_USER, SCOPE_EVERYONE)
-        return queryset.filter(scope__in=scopes, subject__in=subjects), False
+        return Q(scope__in=scopes, subject__in={term, *map(str, keys_of_users(term))})

@@ -71,16 +71,12 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
         """Whether it lives, or why it ended."""
         return str(_("live") if session.jwt_revoke_lives else session.end_reason or _("over"))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
+    def matching(self, term: str) -> Q:
+        """The sessions of the user of that name, or the one of that id."""
         found = Q(user_id__in=keys_of_users(term))
         with suppress(ValueError):
             found |= Q(pk=UUID(term))
-        return queryset.filter(found), False
+        return found
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         """A permission of its own: looking is not ending."""

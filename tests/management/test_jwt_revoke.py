@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,12 +10,12 @@ from uuid import UUID
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
 from django.utils import timezone
 
 from jwt_revoke import api
 from jwt_revoke.models import DeviceSession, Revocation
 from jwt_revoke.testing import Device
+from tests.admin.conftest import broken_database
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db
@@ -34,17 +32,6 @@ def run(*arguments: str, to: io.StringIO | None = None) -> str:
     output = to or io.StringIO()
     call_command("jwt_revoke", *arguments, stdout=output, no_color=True)
     return output.getvalue()
-
-
-@contextmanager
-def broken_database() -> Iterator[None]:
-    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "jwt_revoke" in sql and not sql.startswith("SELECT"):
-            raise OperationalError("server closed the connection unexpectedly")
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(refuse):
-        yield
 
 
 @pytest.fixture
