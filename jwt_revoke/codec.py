@@ -111,7 +111,8 @@ def decode_access(raw: str, ring: KeyRing, *, expired_too: bool = False) -> Clai
             issuer=conf.ISSUER,
             audience=conf.AUDIENCE,
         )
-    except PyJWTError as error:
+    except (PyJWTError, TypeError, ValueError, OverflowError) as error:
+        # The last three: older releases read an "nbf" of any type as a number.
         raise TokenInvalid(type(error).__name__) from None
     claims = Claims.from_payload(payload)
     if not expired_too and life_end(claims) <= time.time():
