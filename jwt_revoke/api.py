@@ -6,7 +6,8 @@ all when it is rolled back.
 
 Every revoking call takes ``reason`` (a short word, for the log), ``actor`` (who did it: a user or
 a key; taken from the request when there is one) and ``note``. Every call may raise
-``exceptions.Unavailable`` when the database can't answer: nothing was half done, try again.
+``exceptions.Unavailable`` when the database can't answer: nothing was half done, try again. Inside
+a transaction of yours Django's own error comes through, since only you can begin anew.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def revoke_user(
 
     ``before``: end only the sessions that signed in before it; the others refresh silently. A
     sign-in that is under way at this moment counts as signed in after any ``before`` up to now.
-    Raises ``ValueError`` when ``user`` is no user and no key of one.
+    Raises ``ValueError`` for what is neither a saved user nor a value that a key could have.
     Returns the user's new version. The cost does not depend on the number of sessions.
     """
     _require_effect(effect)

@@ -177,7 +177,9 @@ def persistently(using: str, action: Callable[P, R], *args: P.args, **kwargs: P.
             return action(*args, **kwargs)
         except Error as error:
             transient = is_transient(error, connection.vendor)
-            if connection.in_atomic_block or not (transient or is_outage(error)):
+            mendable = transient or is_outage(error)
+            # SQLite reports a missing table as it does an outage.
+            if connection.in_atomic_block or not mendable or "no such table" in str(error):
                 raise
             # Who has waited for a lock has waited already: only what fails fast is tried again.
             late = time.monotonic() - started > _PATIENCE
@@ -199,10 +201,7 @@ def describe(error: Error) -> str:
     code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     if code is None and cause.args and isinstance(cause.args[0], int):
         code = cause.args[0]
-    missing = str(error) if str(error).startswith("no such table") else ""
-    return " ".join(
-        str(part) for part in ("database:", type(error).__name__, code, missing) if part
-    )
+    return " ".join(str(part) for part in ("database:", type(error).__name__, code) if part)
 
 
 def lock_rows(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:

@@ -18,7 +18,7 @@ from .claims import Claims
 from .conf import conf
 from .database import atomically, lock_rows, persistently
 from .devices import MAX_NAME, client_address, user_agent
-from .exceptions import SessionLimitReached, SignInRefused
+from .exceptions import SessionLimitReached, SignInRefused, TokenRefused
 from .log import Cause
 from .minting import (
     SignedIn,
@@ -30,6 +30,7 @@ from .minting import (
 )
 from .models import EFFECT_SESSION, DeviceSession, UserTokenState, write_alias
 from .revocation import revoke_user
+from .settling import settle
 from .standing import Facts, is_active, judge, live_sessions, password_fingerprint
 
 
@@ -69,13 +70,19 @@ def replace_session(
             session.expires_at = old.expires_at
             return _open(using, facts._replace(version=version), session, request, now)
 
-    return persistently(using, replace)
+    try:
+        return persistently(using, replace)
+    except TokenRefused:
+        # What the refused transaction found of unseen changes was undone with it.
+        persistently(using, settle, using, user.pk)
+        raise
 
 
 def reauthenticate(user: Any, session_id: UUID) -> tuple[str, int]:
     """A new access token with a new ``auth_time``, after the password was verified again.
 
-    Returns it with its life in seconds. Raises ``TokenRevoked`` when the session died meanwhile.
+    Returns it with its life in seconds. Raises ``TokenRevoked`` when the session died meanwhile,
+    ``SignInRefused`` when the password changed.
     """
     using = write_alias()
 
@@ -121,10 +128,12 @@ def change_password(
     return persistently(using, change)
 
 
-def rename_session(using: str, session: DeviceSession, name: str) -> None:
-    """Give the session another name."""
+def rename_session(session: DeviceSession, name: str) -> bool:
+    """Give the session another name. False = the row is gone."""
+    using = write_alias()
     session.name = name[:MAX_NAME]
-    session.save(using=using, update_fields=["name"])
+    rows = DeviceSession.objects.using(using).filter(pk=session.pk)
+    return bool(persistently(using, rows.update, name=session.name))
 
 
 def _sign_in(

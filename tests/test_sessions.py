@@ -17,7 +17,7 @@ from django.utils import timezone
 from jwt_revoke import api, sessions, signals
 from jwt_revoke.claims import Claims
 from jwt_revoke.codec import decode_access
-from jwt_revoke.exceptions import SessionLimitReached, SignInRefused, TokenRevoked
+from jwt_revoke.exceptions import SessionLimitReached, SignInRefused, TokenRevoked, TokenStale
 from jwt_revoke.keystore import key_ring
 from jwt_revoke.log import Cause
 from jwt_revoke.models import DeviceSession, Revocation
@@ -246,7 +246,7 @@ def test_a_password_that_somebody_changed_first_is_not_changed_again(
 
 
 def test_a_session_is_renamed(phone: Device) -> None:
-    sessions.rename_session("default", phone.device_session, "kitchen " * 50)
+    assert sessions.rename_session(phone.device_session, "kitchen " * 50)
     assert phone.device_session.name == ("kitchen " * 50)[:100]
     assert phone.standing == "live"
 
@@ -254,3 +254,20 @@ def test_a_session_is_renamed(phone: Device) -> None:
 def test_a_session_of_nobody_is_ended_by_nobody(user: Any) -> None:
     assert api.end_session(uuid4()) is False
     assert not live_sessions("default").exists()
+
+
+def test_a_session_that_is_gone_is_not_renamed(phone: Device) -> None:
+    session = phone.device_session
+    DeviceSession.objects.all().delete()
+    assert not sessions.rename_session(session, "x")
+
+
+def test_what_a_refused_keep_current_saw_stays_recorded(phone: Device, user: Any) -> None:
+    """Invariant 6: a change that was seen once stays dead, though the refusal undid its record."""
+    claims = claims_of(phone)
+    type(user).objects.filter(pk=user.pk).update(is_staff=True)
+    with pytest.raises(TokenStale):
+        sessions.replace_session(user, claims, None, Cause("logout_all"))
+    type(user).objects.filter(pk=user.pk).update(is_staff=False)
+    assert Revocation.objects.filter(reason="role_changed").exists()
+    assert phone.standing == "stale"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -24,7 +25,7 @@ else:
 
 PAGE: Final = 1000
 """Rows held in memory at once where a selection may be of any size."""
-_COUNTED: Final = 10_000
+COUNTED: Final = 10_000
 
 
 class BoundedPaginator(_Paginator):
@@ -34,7 +35,7 @@ class BoundedPaginator(_Paginator):
     def count(self) -> int:
         """How many rows there are, or 10,000 when there are more."""
         rows = cast("QuerySet[Any]", self.object_list)
-        return rows.order_by()[:_COUNTED].count()
+        return rows.order_by()[:COUNTED].count()
 
 
 class ReadOnlyAdmin(_ModelAdmin):
@@ -69,9 +70,9 @@ def keys_of_users(term: str) -> list[Any]:
     user = get_user_model()
     try:
         named = user._default_manager.filter(**{user.USERNAME_FIELD: term})
-    except ValueError:  # names that are numbers, for instance
+    except (ValueError, ValidationError):  # names that are numbers, or UUIDs
         return []
-    return list(named.values_list("pk", flat=True)[:_COUNTED])
+    return list(named.values_list("pk", flat=True)[:COUNTED])
 
 
 def note_each(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:

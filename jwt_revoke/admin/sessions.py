@@ -18,7 +18,7 @@ from .. import api
 from ..exceptions import Unavailable
 from ..models import DeviceSession, write_alias
 from ..standing import live_sessions
-from .readonly import ReadOnlyAdmin, keys_of_users, note_each, tell_unavailable
+from .readonly import COUNTED, ReadOnlyAdmin, keys_of_users, note_each, tell_unavailable
 
 
 class SessionList(ChangeList):
@@ -85,12 +85,20 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
     @admin.action(permissions=["end"], description=_("End selected sessions"))
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[DeviceSession]) -> None:
         """End them as one batch."""
+        if queryset.order_by()[: COUNTED + 1].count() > COUNTED:
+            # "Select all" of a list that counts no further would end what nobody has seen.
+            messages.error(
+                request, _("Those are more sessions than the list counts. Search for fewer.")
+            )
+            return
+        ending = list(queryset.filter(ended_at__isnull=True).values_list("pk", flat=True))
+        sessions = DeviceSession.objects.using(queryset.db).filter(pk__in=ending)
         try:
-            count = api.revoke_sessions(queryset, reason="ended_by_admin")
+            count = api.revoke_sessions(sessions, reason="ended_by_admin")
         except Unavailable:
             tell_unavailable(request)
             return
-        note_each(request, queryset, "Ended.")
+        note_each(request, sessions, "Ended.")
         text = ngettext("%(count)d session is ended.", "%(count)d sessions are ended.", count)
         messages.success(request, text % {"count": count})
 

@@ -65,7 +65,7 @@ class DatabaseBackend(BaseBackend):
         using = write_alias()
         try:
             facts = self._facts(using, claims)
-        except (DataError, OverflowError, ValueError):
+        except (DataError, OverflowError):
             facts = None  # a key that no column of the user model's can hold
         except Error as error:
             raise Unavailable(describe(error)) from error
@@ -76,7 +76,7 @@ class DatabaseBackend(BaseBackend):
 
     def _facts(self, using: str, claims: Claims) -> Facts | None:
         pk = user_key(claims)
-        if pk is None:
+        if pk is None or not _can_be_asked_for(self._key, pk, connections[using]):
             return None
         if self._has_own_queryset():
             # A tenant's manager, say: what it filters by may change with every request.
@@ -130,3 +130,14 @@ class DatabaseBackend(BaseBackend):
             first_fact=first_fact,
             converters=[(at, functions, expr) for at, (functions, expr) in converters.items()],
         )
+
+
+def _can_be_asked_for(
+    key: models.Field[Any, Any], pk: Any, connection: BaseDatabaseWrapper
+) -> bool:
+    """Whether the database takes that key (MySQL has no 0); a manager's own errors are not ours."""
+    try:
+        key.get_db_prep_value(pk, connection)
+    except ValueError:
+        return False
+    return True

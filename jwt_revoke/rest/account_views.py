@@ -49,14 +49,14 @@ class LogoutAllView(OpenView):
                 return Response(status=204)
             raise
         set_actor(user)
-        cause = Cause.of("logout_all", user)
         if keep:
+            cause = Cause.of("logout_all", user)
             try:
                 signed_in = sessions.replace_session(user, claims, request._request, cause)
             except TokenRefused as error:
                 raise refused(error) from None
             return Response(tokens(signed_in))
-        revoke_user(user, reason=cause.reason, actor=user)
+        revoke_user(user, reason="logout_all", actor=user)
         return Response(status=204)
 
 
@@ -83,7 +83,8 @@ class SessionView(SignedInView):
         session = self._session(request, session_id)
         serializer = self.get_serializer(session, data=request.data)
         serializer.is_valid(raise_exception=True)
-        sessions.rename_session(write_alias(), session, serializer.validated_data["name"])
+        if not sessions.rename_session(session, serializer.validated_data["name"]):
+            raise Http404
         return Response(serializer.data)
 
     def delete(self, request: Request, session_id: str) -> Response:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models import CharField, TextField
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -50,6 +51,17 @@ class SignInSerializer(SecretsSerializer):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         username = serializers.CharField(max_length=MAX_USERNAME, write_only=True)
         return {get_user_model().USERNAME_FIELD: username, **super().get_fields()}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A name that no column of numbers or UUIDs can hold is no name: 400, for anybody's."""
+        name = get_user_model().USERNAME_FIELD
+        field: Any = get_user_model()._meta.get_field(name)
+        if not isinstance(field, CharField | TextField):
+            try:
+                field.clean(attrs[name], None)
+            except ValidationError as error:
+                raise serializers.ValidationError({name: error.messages}) from None
+        return attrs
 
 
 class RefreshSerializer(SecretsSerializer):

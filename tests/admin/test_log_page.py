@@ -121,7 +121,7 @@ def test_every_count_is_bounded(admin: Client, query: str) -> None:
 
 
 def test_pages_end_where_the_count_does(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jwt_revoke.admin.readonly._COUNTED", 100)
+    monkeypatch.setattr("jwt_revoke.admin.readonly.COUNTED", 100)
     add_entries(200)
 
     assert len(reasons(admin, "?p=2")) == 50

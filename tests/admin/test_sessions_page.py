@@ -384,3 +384,24 @@ def test_ending_without_the_csrf_token_is_refused(boss: Any, phone: Device) -> N
 
     assert response.status_code == 403
     assert phone.standing == "live"
+
+
+def test_select_all_of_more_than_the_list_counts_ends_nothing(
+    admin: Client, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody has seen counted is not ended by one click."""
+    monkeypatch.setattr("jwt_revoke.admin.sessions.COUNTED", 2)
+    devices = [Device(user) for _ in range(3)]
+    chosen = {"_selected_action": [devices[0].session_id], "select_across": "1"}
+    answer = admin.post(LIST, {"action": "end_sessions", **chosen}, follow=True)
+    assert "Search for fewer" in answer.content.decode()
+    assert {device.standing for device in devices} == {"live"}
+
+
+def test_the_history_names_only_what_was_ended_now(
+    admin: Client, phone: Device, laptop: Device
+) -> None:
+    api.end_session(phone.session_id)
+    chosen = {"_selected_action": [phone.session_id, laptop.session_id]}
+    admin.post(LIST, {"action": "end_sessions", **chosen})
+    assert [entry.object_id for entry in LogEntry.objects.all()] == [str(laptop.session_id)]

@@ -30,6 +30,7 @@ def test_a_wrong_password_is_said_and_the_address_stays_clean(device: Opens) -> 
 
 def test_a_demo_user_is_filled_in_with_one_click(device: Opens) -> None:
     page = device()
+    expect(page.page.get_by_role("button", name="admin")).to_contain_text("Superuser")
     page.page.get_by_role("button", name="mallory").click()
     expect(page.form.get_by_label("User name")).to_have_value("mallory")
     expect(page.form.get_by_label("Password")).to_have_value(password_of("mallory"))
@@ -50,6 +51,37 @@ def test_a_session_ended_from_another_device_is_signed_out(device: Opens) -> Non
     second.expect_ended()
     expect(first.session("Lost phone")).to_have_count(0)
     first.expect_let_in()
+
+
+def test_a_double_click_on_end_ends_one_device_only(device: Opens) -> None:
+    page = device("admin", "Clicked")
+    device("admin", "One")
+    device("admin", "Two")
+    ends: list[Request] = []
+    page.page.on("request", lambda r: ends.append(r) if r.method == "DELETE" else None)
+    expect(page.page.locator(".session")).to_have_count(3)
+    upper = page.page.locator(".session").nth(1)
+    box = upper.get_by_role("button", name="End").bounding_box()
+    assert box
+    spot = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.page.mouse.click(*spot)
+    expect(upper).to_contain_text("Ended")
+    expect(page.page.locator("#toast")).to_contain_text("Ended:")
+    page.page.mouse.click(*spot)  # the row has stayed where it was
+    expect(page.page.locator(".session")).to_have_count(2)
+    page.page.mouse.click(*spot)  # it has just gone, and another one is here now
+    expect(page.page.locator("#count")).to_have_text("2 devices")
+    assert len(ends) == 1
+
+
+def test_the_pages_own_polling_is_not_news(device: Opens) -> None:
+    page = device("bob", "Quiet")
+    expect(page.page.locator("#beats .good")).to_have_count(4)
+    expect(page.calls).to_have_count(3)  # signed in, let in, and the list of devices
+    page.press("/me/")
+    page.press("/me/")
+    page.expect_call("/api/me/", "200", "×2")
+    expect(page.calls).to_have_count(4)
 
 
 def test_logging_out_here_leaves_the_other_device_alone(device: Opens) -> None:

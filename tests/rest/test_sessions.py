@@ -163,3 +163,9 @@ def test_a_job_that_signs_in_anew_each_time_does_not_make_the_list_endless(
     for _ in range(5):
         Device(user)
     assert len(phone.get(AUTH + "sessions/").json()) == 3
+
+
+def test_a_session_that_goes_while_it_is_named_is_404(phone, monkeypatch):
+    monkeypatch.setattr(account_views.sessions, "rename_session", lambda *_args: False)
+    answer = phone.patch(AUTH + f"sessions/{phone.session_id}/", {"name": "x"})
+    assert answer.status_code == 404

@@ -159,3 +159,21 @@ def test_the_access_token_never_outlives_the_session(user, anonymous, settings):
     assert body["expires_in"] <= 60
     session = DeviceSession.objects.get(pk=body["session"])
     assert before + body["expires_in"] <= session.expires_at.timestamp() + 1
+
+
+@pytest.fixture
+def names_are_numbers(monkeypatch):
+    """A site whose people sign in with a number."""
+    monkeypatch.setattr(get_user_model(), "USERNAME_FIELD", "id")
+
+
+@pytest.mark.parametrize("name", ["abc", "1.5", "9" * 40, "7b0c5b58-a797-42cf-8f94-f8ab7c37e66b"])
+def test_a_name_that_the_column_cannot_hold_is_400(anonymous, user, names_are_numbers, name):
+    answer = anonymous.post(AUTH + "token/", {"id": name, "password": PASSWORD})
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"id"}
+
+
+def test_people_may_sign_in_with_a_number(anonymous, user, names_are_numbers):
+    answer = anonymous.post(AUTH + "token/", {"id": user.pk, "password": PASSWORD})
+    assert answer.status_code == 200
