@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from example_project.accounts.models import User
 
@@ -20,6 +21,10 @@ class DemoUser:
     @property
     def password(self) -> str:
         return f"{self.username}-pw-2026"
+
+    @property
+    def label(self) -> str:
+        return str(_("Superuser") if self.is_admin else self.role.label)
 
     @property
     def about(self) -> str:

@@ -3,9 +3,11 @@
 import { put, say } from "./texts.js";
 
 const LENGTH = 10;
+const FOLDED = 4; // so many of the last lines a repeated call is looked for in
 
 export class CallLog {
   #lines = [];
+  #last = new Map(); // method and path → how it was answered last
 
   constructor(list, empty) {
     this.list = list;
@@ -13,20 +15,31 @@ export class CallLog {
   }
 
   add({ method, path, answer, took, background }) {
-    const call = { method, path, status: answer.status, note: note(path, answer), background };
-    // The page's own polling is a line that counts, or it would push out all that matters.
-    const line = (background && this.#running(call)) || this.#line(call);
+    const call = { method, path, status: answer.status, note: note(path, answer) };
+    // The page's own polling is news only when its answer is another one than before.
+    const known = this.#last.get(`${method} ${path}`);
+    this.#last.set(`${method} ${path}`, call);
+    if (background && known && alike(known, call)) return;
+    const line = this.#again(call) ?? this.#line(call);
     line.count += 1;
     put(line.time, say("milliseconds", { count: took }));
     put(line.times, line.count > 1 ? say("times", { count: line.count }) : "");
     this.empty.hidden = true;
   }
 
-  /** The line of the same background call, when nothing but background calls came after it. */
-  #running(call) {
-    const end = this.#lines.findIndex((line) => !line.call.background);
-    const recent = end < 0 ? this.#lines : this.#lines.slice(0, end);
-    return recent.find((line) => alike(line.call, call));
+  /** After a sign-out the polling begins anew, and its first answers are news again. */
+  forget() {
+    this.#last.clear();
+  }
+
+  /** A recent line of the same call with the same answer; it is now the latest. */
+  #again(call) {
+    const index = this.#lines.slice(0, FOLDED).findIndex((line) => alike(line.call, call));
+    if (index < 0) return null;
+    const [line] = this.#lines.splice(index, 1);
+    this.#lines.unshift(line);
+    if (index) this.list.prepend(line.item);
+    return line;
   }
 
   #line(call) {

@@ -115,6 +115,7 @@ function signedOut(title, detail, tone) {
   round += 1;
   if (at("reauthenticate").open) at("reauthenticate").close();
   sessions.clear();
+  log.forget();
   toast("");
   at("signed-in").hidden = true;
   at("signed-out").hidden = false;
@@ -314,7 +315,6 @@ function reset(form) {
 
 function toast(text) {
   clearTimeout(toastTimer);
-  at("toast").hidden = !text;
   put(at("toast"), text);
   if (text) toastTimer = setTimeout(() => toast(""), TOAST_SHOWN);
 }

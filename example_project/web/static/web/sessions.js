@@ -2,9 +2,13 @@
 
 import { ago, exact, put, say } from "./texts.js";
 
+const ENDED_SHOWN = 3000;
+const UNSETTLED = 500; // after rows moved up, a click may have been aimed at another one
+
 export class SessionList {
   #items = new Map(); // session id → list item: a poll must not take the focus away
   #sessions = [];
+  #movedAt = -Infinity;
 
   /** `rename(session, name)` and `end(session)` do it, and return an error text or nothing. */
   constructor(list, { count, error, rename, end }) {
@@ -23,27 +27,23 @@ export class SessionList {
   }
 
   show(sessions) {
-    this.#sessions = [...sessions].sort(
-      (a, b) => b.current - a.current || (a.last_used_at < b.last_used_at ? 1 : -1),
-    );
     const present = new Set(sessions.map((session) => session.id));
-    for (const [id, item] of this.#items) {
-      if (present.has(id)) continue;
-      // Focus that was in the vanished row goes to the list's heading, not to nowhere.
-      if (item.contains(document.activeElement)) this.#focusHeading();
-      item.remove();
-      this.#items.delete(id);
-    }
-    this.#sessions.forEach((session, index) => {
-      if (!this.#items.has(session.id)) this.#items.set(session.id, this.#make(session.id));
-      const item = this.#items.get(session.id);
-      this.#fill(item, session);
-      if (this.list.children[index] !== item) {
-        this.list.insertBefore(item, this.list.children[index] ?? null);
+    for (const id of this.#items.keys()) if (!present.has(id)) this.#ended(id);
+    // A list that was asked for before a session ended may still hold it.
+    this.#sessions = sessions.filter(({ id }) => !this.#items.get(id)?.classList.contains("ended"));
+    this.#sessions.sort((a, b) => (a.last_used_at < b.last_used_at ? 1 : -1));
+    for (const session of this.#sessions) {
+      // A row stays where it is, and a new one comes last: none slips under the pointer.
+      if (!this.#items.has(session.id)) {
+        const item = this.#make(session.id);
+        this.#items.set(session.id, item);
+        if (session.current) this.list.prepend(item);
+        else this.list.append(item);
       }
-    });
-    const many = sessions.length !== 1;
-    put(this.count, many ? say("sessionCount", { count: sessions.length }) : say("sessionCountOne"));
+      this.#fill(this.#items.get(session.id), session);
+    }
+    const count = this.#sessions.length;
+    put(this.count, count === 1 ? say("sessionCountOne") : say("sessionCount", { count }));
   }
 
   tick() {
@@ -51,6 +51,29 @@ export class SessionList {
       const item = this.#items.get(session.id);
       if (item) this.#fill(item, session);
     }
+  }
+
+  /** Greys the row out in place, and takes it away when a second click can no longer hit. */
+  #ended(id) {
+    const item = this.#items.get(id);
+    if (!item || item.classList.contains("ended")) return;
+    item.classList.add("ended");
+    item.classList.remove("renaming");
+    item.querySelector("[data-ended]").hidden = false;
+    for (const button of item.querySelectorAll(".session-actions button")) {
+      button.setAttribute("aria-disabled", "true"); // not `disabled`: that would drop the focus
+    }
+    const form = item.querySelector("form");
+    if (form.contains(document.activeElement)) this.#focusHeading();
+    form.hidden = true;
+    setTimeout(() => {
+      if (this.#items.get(id) !== item) return;
+      // Focus that was in the vanished row goes to the list's heading, not to nowhere.
+      if (item.contains(document.activeElement)) this.#focusHeading();
+      item.remove();
+      this.#items.delete(id);
+      this.#movedAt = performance.now();
+    }, ENDED_SHOWN);
   }
 
   #focusHeading() {
@@ -74,7 +97,6 @@ export class SessionList {
     const button = (action) => item.querySelector(`[data-action="${action}"]`);
     button("rename").setAttribute("aria-label", say("renameOf", { name }));
     button("end").setAttribute("aria-label", say("endOf", { name }));
-    button("end").hidden = session.current;
   }
 
   #time(element, key, time) {
@@ -94,14 +116,20 @@ export class SessionList {
       form.elements.name.value = session().name;
       form.elements.name.select();
     };
-    item.addEventListener("click", async ({ target }) => {
-      const action = target.closest("[data-action]")?.dataset.action;
+    item.addEventListener("click", async ({ target, detail }) => {
+      const button = target.closest("[data-action]");
+      if (!button || button.getAttribute("aria-disabled") === "true") return;
+      const { action } = button.dataset;
       if (action === "rename") open(true);
       if (action === "cancel") open(false);
       if (action === "end") {
-        target.disabled = true;
-        put(this.error, (await this.end(session())) ?? "");
-        target.disabled = false;
+        const pointed = detail > 0;
+        if (pointed && performance.now() - this.#movedAt < UNSETTLED) return;
+        button.setAttribute("aria-disabled", "true");
+        const error = await this.end(session());
+        put(this.error, error ?? "");
+        if (!error) this.#ended(id);
+        else if (!item.classList.contains("ended")) button.removeAttribute("aria-disabled");
       }
     });
     item.addEventListener("keydown", ({ key }) => {
