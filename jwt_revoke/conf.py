@@ -44,123 +44,123 @@ class Settings:
         return value if isinstance(value, Mapping) else {}
 
     @property
-    def ACCESS_TOKEN_LIFETIME(self) -> timedelta:  # noqa: N802  (named as the site writes it)
+    def ACCESS_TOKEN_LIFETIME(self) -> timedelta:
         """How long an access token lives. Lowering it shortens tokens already out."""
         return self._get("ACCESS_TOKEN_LIFETIME", timedelta(minutes=5))
 
     @property
-    def SESSION_IDLE_TIMEOUT(self) -> timedelta:  # noqa: N802
+    def SESSION_IDLE_TIMEOUT(self) -> timedelta:
         """A session that was not refreshed for this long is over (s03)."""
         return self._get("SESSION_IDLE_TIMEOUT", timedelta(days=14))
 
     @property
-    def SESSION_LIFETIME(self) -> timedelta:  # noqa: N802
+    def SESSION_LIFETIME(self) -> timedelta:
         """A session is over this long after it was opened, whatever its use (s23)."""
         return self._get("SESSION_LIFETIME", timedelta(days=90))
 
     @property
-    def REFRESH_GRACE(self) -> timedelta:  # noqa: N802
+    def REFRESH_GRACE(self) -> timedelta:
         """How long the previous refresh token is answered with the same successor; 0 = never."""
         return self._get("REFRESH_GRACE", timedelta(seconds=30))
 
     @property
-    def ON_REUSE(self) -> str:  # noqa: N802
+    def ON_REUSE(self) -> str:
         """What a replayed refresh token ends: its ``"session"``, or the ``"user"``'s all."""
         return self._get("ON_REUSE", "session")
 
     @property
-    def MAX_SESSIONS_PER_USER(self) -> int | None:  # noqa: N802
+    def MAX_SESSIONS_PER_USER(self) -> int | None:
         """How many sessions of one user may live at once; ``None`` = any number (s24)."""
         return self._get("MAX_SESSIONS_PER_USER", None)
 
     @property
-    def ON_SESSION_LIMIT(self) -> str:  # noqa: N802
+    def ON_SESSION_LIMIT(self) -> str:
         """At the limit ``"end_oldest"`` makes room, ``"refuse"`` refuses the sign-in."""
         return self._get("ON_SESSION_LIMIT", "end_oldest")
 
     @property
-    def ALGORITHM(self) -> str:  # noqa: N802
+    def ALGORITHM(self) -> str:
         """The algorithm of every key in ``SIGNING_KEYS``."""
         return self._get("ALGORITHM", "HS256")
 
     @property
-    def SIGNING_KEYS(self) -> Sequence[str]:  # noqa: N802
+    def SIGNING_KEYS(self) -> Sequence[str]:
         """Secrets or private keys in PEM; the first signs, all verify. Empty = derived."""
         return self._get("SIGNING_KEYS", ())
 
     @property
-    def REFRESH_KEYS(self) -> Sequence[str]:  # noqa: N802
+    def REFRESH_KEYS(self) -> Sequence[str]:
         """Secrets of the refresh tokens; the first signs, all verify. Empty = derived."""
         return self._get("REFRESH_KEYS", ())
 
     @property
-    def ISSUER(self) -> str | None:  # noqa: N802
+    def ISSUER(self) -> str | None:
         """Claim ``iss``; checked when set."""
         return self._get("ISSUER", None)
 
     @property
-    def AUDIENCE(self) -> str | None:  # noqa: N802
+    def AUDIENCE(self) -> str | None:
         """Claim ``aud``; checked when set."""
         return self._get("AUDIENCE", None)
 
     @property
-    def CLIENT_ID(self) -> str | None:  # noqa: N802
+    def CLIENT_ID(self) -> str | None:
         """Claim ``client_id`` (RFC 9068); informative."""
         return self._get("CLIENT_ID", None)
 
     @property
-    def LEEWAY(self) -> timedelta:  # noqa: N802
+    def LEEWAY(self) -> timedelta:
         """Clock skew allowed when a token's expiry is judged."""
         return self._get("LEEWAY", timedelta(0))
 
     @property
-    def CLAIMS(self) -> Callable[..., Mapping[str, Any]] | None:  # noqa: N802
+    def CLAIMS(self) -> Callable[..., Mapping[str, Any]] | None:
         """``f(user, session) -> dict``, by dotted path: the site's own claims."""
         path: str | None = self._get("CLAIMS", None)
         return _imported(path) if path else None
 
     @property
-    def BACKEND(self) -> str:  # noqa: N802
+    def BACKEND(self) -> str:
         """Dotted path of the backend class: how a request learns whether its token is revoked."""
         return self._get("BACKEND", DEFAULT_BACKEND)
 
     @property
-    def OPTIONS(self) -> Mapping[str, Any]:  # noqa: N802
+    def OPTIONS(self) -> Mapping[str, Any]:
         """The backend's own options."""
         return self._get("OPTIONS", {})
 
     @property
-    def WATCHED_FIELDS(self) -> Sequence[str]:  # noqa: N802
+    def WATCHED_FIELDS(self) -> Sequence[str]:
         """Fields of the user whose change is a change of role."""
         return self._get("WATCHED_FIELDS", DEFAULT_WATCHED_FIELDS)
 
     @property
-    def REVOKE_ON(self) -> Mapping[str, str | None]:  # noqa: N802
+    def REVOKE_ON(self) -> Mapping[str, str | None]:
         """Event → ``"session"``, ``"access"`` or ``None``; what is left out keeps its default."""
         return {**DEFAULT_REVOKE_ON, **self._get("REVOKE_ON", {})}
 
     @property
-    def REVOKE_ON_DJANGO_LOGOUT(self) -> bool:  # noqa: N802
+    def REVOKE_ON_DJANGO_LOGOUT(self) -> bool:
         """Whether ``django.contrib.auth.logout`` also ends all JWT sessions of the user."""
         return self._get("REVOKE_ON_DJANGO_LOGOUT", False)
 
     @property
-    def AUDIT_RETENTION(self) -> timedelta:  # noqa: N802
+    def AUDIT_RETENTION(self) -> timedelta:
         """How long revocations and ended sessions are kept."""
         return self._get("AUDIT_RETENTION", timedelta(days=365))
 
     @property
-    def DEVICE_DATA_RETENTION(self) -> timedelta:  # noqa: N802
+    def DEVICE_DATA_RETENTION(self) -> timedelta:
         """IP address and user agent are erased this long after the session ended."""
         return self._get("DEVICE_DATA_RETENTION", timedelta(days=90))
 
     @property
-    def AUTH_HEADER_TYPES(self) -> Sequence[str]:  # noqa: N802
+    def AUTH_HEADER_TYPES(self) -> Sequence[str]:
         """Schemes accepted in the ``Authorization`` header; the first is the one we announce."""
         return self._get("AUTH_HEADER_TYPES", ("Bearer",))
 
     @property
-    def DEVICE_NAMER(self) -> Callable[[str], str]:  # noqa: N802
+    def DEVICE_NAMER(self) -> Callable[[str], str]:
         """``f(user_agent) -> str``, by dotted path: what a device is called at first."""
         namer: Callable[[str], str] = _imported(
             self._get("DEVICE_NAMER", "jwt_revoke.devices.name_device")
