@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, models
 from django.db.backends.utils import CursorWrapper
 from django.test.utils import CaptureQueriesContext
 
 from jwt_revoke import api
 from jwt_revoke.backends.base import get_backend
-from jwt_revoke.backends.database import DatabaseBackend
+from jwt_revoke.backends.database import DatabaseBackend, _can_be_asked_for
 from jwt_revoke.exceptions import TokenRefused, TokenRevoked, TokenStale, Unavailable
 from jwt_revoke.models import Generation, UserTokenState
 from tests.backends.contract import BackendContract, claims_of
@@ -291,3 +291,10 @@ def test_a_second_spelling_of_the_subject_is_refused(phone, user, spelling):
 @pytest.mark.parametrize("jti", ["é" * 255, "'; DROP TABLE x; --", "%s", "\U0001f511"])
 def test_a_strange_jti_is_only_a_parameter(phone, jti):
     check(phone, jti=jti)
+
+
+def test_a_key_that_a_database_refuses_before_it_is_asked_is_nobodys():
+    """MySQL has no 0 in an AutoField; Django says so with an error of its own."""
+    integer = models.IntegerField()
+    assert _can_be_asked_for(integer, 7, connection)
+    assert not _can_be_asked_for(integer, "seven", connection)
