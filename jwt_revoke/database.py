@@ -38,6 +38,7 @@ class DatabaseNow(Func):
     arity = 0
     output_field = models.DateTimeField()
 
+    # Func's has named arguments for a template, which this has none of.
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, **_kw: Any) -> Any:  # type: ignore[override]
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         return "%s", [now]

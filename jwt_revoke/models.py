@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .devices import MAX_NAME, MAX_USER_AGENT
 
-SCOPE_TOKEN: Final = "token"  # noqa: S105
+SCOPE_TOKEN: Final = "token"  # noqa: S105  (a word, no secret)
 SCOPE_SESSION: Final = "session"
 SCOPE_USER: Final = "user"
 SCOPE_EVERYONE: Final = "everyone"

@@ -27,6 +27,7 @@ class FreshRevocationCheck(BasePermission):
             try:
                 check_strictly(request.auth)
             except TokenNotValid:
+                # As JWTAuthentication does it, for the challenge.
                 request.jwt_revoke_refused = True  # type: ignore[attr-defined]
                 raise
         return True

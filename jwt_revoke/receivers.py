@@ -236,6 +236,7 @@ def _watch_hasher_upgrades(user: type[Any]) -> None:
         with _upgrading(self):
             return bool(await acheck(self, raw_password))
 
+    # An attribute of ours on a function, unknown to its type.
     check_password.jwt_revoke_wrapped = True  # type: ignore[attr-defined]
     user.check_password, user.acheck_password = check_password, acheck_password
 

@@ -29,6 +29,7 @@ def connect() -> None:
     """Equip what is registered and what will be; harmless when repeated."""
     if hasattr(AdminSite.register, "jwt_revoke_original"):
         return
+    # Methods of Django's class are replaced; the type checker rightly asks whether that is meant.
     AdminSite.register = _wrapped(AdminSite.register, _register)  # type: ignore[method-assign]
     AdminSite.admin_view = _wrapped(AdminSite.admin_view, _admin_view)  # type: ignore[method-assign]
     for site in all_sites:
@@ -39,6 +40,7 @@ def _wrapped(original: Any, wrapper: Any) -> Any:
     def method(self: AdminSite, *args: Any, **kwargs: Any) -> Any:
         return wrapper(original, self, *args, **kwargs)
 
+    # An attribute of ours on a function, unknown to its type: it tells that this was done.
     method.jwt_revoke_original = original  # type: ignore[attr-defined]
     return update_wrapper(method, original)
 
