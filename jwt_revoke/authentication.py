@@ -81,7 +81,7 @@ class JWTAuthentication(BaseAuthentication):
                 return None
             user, claims = authenticate_token(raw)
         except TokenNotValid:
-            # On the request (whose type does not know it): DRF asks another instance for the header.
+            # On the request, unknown to its type: DRF asks another instance for the header.
             request.jwt_revoke_refused = True  # type: ignore[attr-defined]
             raise
         set_actor(user)
