@@ -8,8 +8,11 @@ REST_FRAMEWORK = {
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -18,12 +21,20 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from .actor import set_actor
-from .backends.base import BaseBackend, get_backend, get_strict_backend
+from .backends.base import (
+    BaseBackend,
+    get_backend,
+    get_database_backend,
+    get_strict_backend,
+)
 from .claims import Claims
 from .codec import decode_access
 from .conf import conf
-from .exceptions import TokenInvalid, TokenRefused, Unavailable
+from .deferred import can_defer, deferred_user
+from .exceptions import TokenInvalid, TokenRefused, TokenRevoked, Unavailable
 from .keystore import key_ring
+from .models import write_alias
+from .standing import user_key
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -38,6 +49,9 @@ _MESSAGES: Final = {
 
 class TokenNotValid(AuthenticationFailed):
     """401 about a token, in simplejwt's shape; why it was revoked is in the log alone."""
+
+    silent_variable_failure = True
+    """A template that is the first to ask for a field of the user shows nothing, and is no 500."""
 
     def __init__(self, error: TokenRefused) -> None:
         self.reason = error.slug
@@ -79,37 +93,77 @@ class JWTAuthentication(BaseAuthentication):
             raw = bearer_token(request)
             if raw is None:
                 return None
-            user, claims = authenticate_token(raw)
+            user, claims = authenticate_token(raw, request, _staleness_wanted(request))
         except TokenNotValid:
-            # On the request, unknown to its type: DRF asks another instance for the header.
-            request.jwt_revoke_refused = True  # type: ignore[attr-defined]
+            note_refusal(request)
             raise
         set_actor(user)
         return user, claims
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge (RFC 6750 §3): no ``error`` for a request without credentials."""
-        return challenge(refused=getattr(request, "jwt_revoke_refused", False))
+        return challenge(getattr(request, "jwt_revoke_refusal", ""))
 
 
 @sensitive_variables()
-def authenticate_token(raw: str) -> tuple[AbstractBaseUser, Claims]:
-    """The user and claims of an access token that lives; else raises 401 or 503."""
+def authenticate_token(
+    raw: str, request: Request | None = None, max_staleness: float | None = None
+) -> tuple[AbstractBaseUser, Claims]:
+    """The user and claims of an access token that lives; else raises 401 or 503.
+
+    Where the backend needs no row, the user is deferred: the first need of a field but its key
+    reads the row, and answers 401 when the account is gone, inactive or has another password.
+    In a coroutine it comes loaded; call this by ``sync_to_async`` there.
+    """
     try:
         claims = decode_access(raw, key_ring())
     except TokenRefused as error:
         raise refused(error) from None
-    return _judged(get_backend(), claims), claims
+    user = _judged(get_backend(), claims, max_staleness)
+    return (_without_row(claims, request) if user is None else user), claims
 
 
-def check_strictly(claims: Claims) -> AbstractBaseUser:
-    """The user of a token that lives at this moment, whatever the backend; else 401 or 503."""
-    return _judged(get_strict_backend(), claims)
+def _without_row(claims: Claims, request: Request | None) -> AbstractBaseUser:
+    model = get_user_model()
+    key = user_key(claims)
+    if key is None:
+        raise refused(TokenRevoked("no such user"))
+    load = partial(_load, claims, request)
+    if not can_defer(model):
+        return load()
+    user: AbstractBaseUser = deferred_user(model, write_alias(), key, load)
+    return user
 
 
-def _judged(backend: BaseBackend, claims: Claims) -> AbstractBaseUser:
+@sensitive_variables()
+def _load(claims: Claims, request: Request | None) -> AbstractBaseUser:
     try:
-        return backend.check(claims)
+        user = _judged(get_database_backend(), claims)
+    except TokenNotValid:
+        if request is not None:
+            note_refusal(request)
+        raise
+    assert user is not None  # noqa: S101  (for the type checker: that backend reads the row)
+    return user
+
+
+def _staleness_wanted(request: Request) -> float | None:
+    """``max_staleness`` of the view (s21): seconds or a ``timedelta``; ``None`` = the backend's."""
+    view = (request.parser_context or {}).get("view")
+    wanted: Any = getattr(view, "max_staleness", None)
+    return wanted.total_seconds() if isinstance(wanted, timedelta) else wanted
+
+
+def check_strictly(claims: Claims) -> None:
+    """Let a token pass that lives at this moment, whatever the backend; else 401 or 503."""
+    _judged(get_strict_backend(), claims)
+
+
+def _judged(
+    backend: BaseBackend, claims: Claims, max_staleness: float | None = None
+) -> AbstractBaseUser | None:
+    try:
+        return backend.check(claims, max_staleness)
     except TokenRefused as error:
         raise refused(error) from None
     except Unavailable as error:
@@ -124,10 +178,18 @@ def refused(error: TokenRefused) -> TokenNotValid:
     return TokenNotValid(error)
 
 
-def challenge(*, refused: bool) -> str:
-    """The value of ``WWW-Authenticate``."""
-    error = ', error="invalid_token"' if refused else ""
-    return f'{conf.AUTH_HEADER_TYPES[0]} realm="{_REALM}"{error}'
+INVALID_TOKEN: Final = 'error="invalid_token"'  # noqa: S105  (a word, no secret)
+"""RFC 6750 §3.1, in the challenge of a 401 about a token."""
+
+
+def note_refusal(request: Request, why: str = INVALID_TOKEN) -> None:
+    """Say in the challenge why: on the request, since DRF asks another instance for the header."""
+    request.jwt_revoke_refusal = why  # type: ignore[attr-defined]
+
+
+def challenge(why: str = "") -> str:
+    """The value of ``WWW-Authenticate``; no ``error`` for a request without credentials."""
+    return f'{conf.AUTH_HEADER_TYPES[0]} realm="{_REALM}"' + (f", {why}" if why else "")
 
 
 def bearer_token(request: Request) -> str | None:

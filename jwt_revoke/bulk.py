@@ -25,6 +25,7 @@ from .models import (
     Revocation,
     UserTokenState,
 )
+from .subjects import key_of_subject
 
 _LOCK_PAGE: Final = 10_000
 
@@ -53,10 +54,10 @@ def revoke_users(using: str, users: QuerySet[Any], cause: Cause, effect: str) ->
         entries = (
             Revocation.objects.using(using)
             .filter(batch=batch)
-            .annotate(key=log.key_of_subject(using, model._meta.pk))
+            .annotate(key=key_of_subject(using, model._meta.pk))
         )
         _create_missing_states(using, entries)
-        key = log.key_of_subject(using, model._meta.pk, OuterRef("subject"))
+        key = key_of_subject(using, model._meta.pk, OuterRef("subject"))
         current = UserTokenState.objects.filter(user_id=key).values("version")
         Revocation.objects.using(using).filter(batch=batch).alias(current=Subquery(current)).filter(
             version__lte=F("current")
@@ -120,7 +121,7 @@ def end_sessions(using: str, sessions: QuerySet[DeviceSession], cause: Cause, ba
         entries = (
             Revocation.objects.using(using)
             .filter(batch=batch, scope=SCOPE_SESSION)
-            .annotate(key=log.key_of_subject(using, DeviceSession._meta.pk))
+            .annotate(key=key_of_subject(using, DeviceSession._meta.pk))
         )
         _mark_ended(using, "id", entries, cause)
     return count

@@ -13,13 +13,15 @@ import json
 import re
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any, Final
 from uuid import UUID
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 from jwt.exceptions import PyJWTError
 
 from .claims import Claims
@@ -86,6 +88,13 @@ def decode_access(raw: str, ring: KeyRing, *, expired_too: bool = False) -> Clai
     Raises ``TokenInvalid``, or ``TokenExpired`` unless ``expired_too`` (log-out takes a token of
     any age).
     """
+    claims = _verified.claims(raw, ring)
+    if not expired_too and life_end(claims) <= time.time():
+        raise TokenExpired
+    return claims
+
+
+def _verify(raw: str, ring: KeyRing) -> Claims:
     if len(raw) > MAX_ACCESS_LENGTH:
         raise TokenInvalid("longer than 8 KiB")
     if not _ACCESS_SHAPE.fullmatch(raw):
@@ -114,10 +123,37 @@ def decode_access(raw: str, ring: KeyRing, *, expired_too: bool = False) -> Clai
     except (PyJWTError, TypeError, ValueError, OverflowError) as error:
         # The last three: older releases read an "nbf" of any type as a number.
         raise TokenInvalid(type(error).__name__) from None
-    claims = Claims.from_payload(payload)
-    if not expired_too and life_end(claims) <= time.time():
-        raise TokenExpired
-    return claims
+    return Claims.from_payload(payload)
+
+
+class _VerifiedTokens:
+    """The claims of tokens whose signature this process has verified (s18), the last used.
+
+    It saves the signature and nothing else: age and standing are judged each time. Only what was
+    authentic is kept, by its exact text, so that nobody can fill it with junk. Another key ring,
+    or another setting, empties it: a key that was retired verifies nothing from memory.
+    """
+
+    def __init__(self) -> None:
+        self._ring: KeyRing | None = None
+        self._cached: Callable[[str], Claims]
+
+    def claims(self, raw: str, ring: KeyRing) -> Claims:
+        """The claims of an authentic token; ``TokenInvalid`` for any other."""
+        if ring is not self._ring:
+            # Two threads may both do it, to the same end; neither uses the other's ring.
+            self._cached = lru_cache(conf.VERIFIED_CACHE_SIZE)(partial(_verify, ring=ring))
+            self._ring = ring
+        return self._cached(raw)
+
+    def forget(self, *, setting: str, **_kwargs: Any) -> None:
+        """Receiver of ``setting_changed``: issuer, audience and size are read when it is made."""
+        if setting == "JWT_REVOKE":
+            self._ring = None
+
+
+_verified: Final = _VerifiedTokens()
+setting_changed.connect(_verified.forget)
 
 
 def life_end(claims: Claims) -> float:

@@ -130,6 +130,17 @@ class Settings:
         return self._get("OPTIONS", {})
 
     @property
+    def USER_QUERYSET(self) -> Callable[[Any], Any] | None:
+        """``f(queryset) -> queryset``, by dotted path: what is fetched along with the user."""
+        path: str | None = self._get("USER_QUERYSET", None)
+        return _imported(path) if path else None
+
+    @property
+    def VERIFIED_CACHE_SIZE(self) -> int:
+        """How many verified access tokens a process keeps, to save their signatures; 0 = none."""
+        return self._get("VERIFIED_CACHE_SIZE", 10_000)
+
+    @property
     def WATCHED_FIELDS(self) -> Sequence[str]:
         """Fields of the user whose change is a change of role."""
         return self._get("WATCHED_FIELDS", DEFAULT_WATCHED_FIELDS)

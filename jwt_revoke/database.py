@@ -10,7 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from django.core.exceptions import EmptyResultSet
 from django.db import Error, InterfaceError, OperationalError, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Func, Model, Value
+from django.db.models import Expression, Func, Model, Value
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
@@ -51,6 +51,17 @@ class DatabaseNow(Func):
             return "UTC_TIMESTAMP(6)", []
         sql, params = self.as_sql(compiler, connection, **kw)
         return f"CAST({sql} AS DATETIME(6))", params
+
+
+class Slot(Expression):
+    """A parameter to be filled in later: it stands for itself in the compiled parameters."""
+
+    def __init__(self, name: str, output_field: models.Field[Any, Any]) -> None:
+        super().__init__(output_field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
+        return "%s", [self]
 
 
 def insert_missing(using: str, row: Model) -> None:

@@ -1,7 +1,8 @@
-"""The revocation log: append to it, and tell the listeners after the commit.
+"""The revocation log: append to it; publish and announce after the commit.
 
 An entry is written in the transaction of its cause, with ``sequence`` NULL: rolled back with it,
-committed with it. The database backend reads the rows themselves and needs no numbering.
+committed with it. The database backend reads the rows themselves; a backend that follows the log
+registers a publisher, which numbers what was committed (``numbering.py``) and passes it on.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID, uuid4
 
-from django.db import connections, models, transaction
-from django.db.models import Expression, F, Func, Max, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Concat, Replace, Substr
+from django.db import transaction
+from django.db.models import Max, Min, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from . import signals
@@ -23,32 +23,26 @@ from .actor import current_actor
 from .conf import conf
 from .database import insert_select
 from .models import SCOPE_USER, Revocation
+from .subjects import RandomUUID, subject_of
 
 logger: Final = logging.getLogger("jwt_revoke")
 
-_UUID_GROUPS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+BATCH_MEMBER: Final = 0
+"""``sequence`` of an entry that is published with the first of its batch, under that one's number:
+a bulk of 100,000 must not make the log-out behind it wait for 100,000 numbers."""
 
 
-class RandomUUID(Func):
-    """A fresh random UUID for each row, by the database."""
+class Publisher(Protocol):
+    """Who passes committed entries on. ``backends/base.py`` registers the configured backend."""
 
-    arity = 0
-    output_field = models.UUIDField()
+    def needs_sequence(self) -> bool:
+        """Whether entries must be numbered for it."""
 
-    def as_postgresql(self, compiler: Any, connection: Any, **_kwargs: Any) -> Any:
-        return "GEN_RANDOM_UUID()", []
+    def publish(self, using: str) -> None:
+        """Make what was committed effective everywhere; return when it is. Never raises."""
 
-    def as_mysql(self, compiler: Any, connection: Any, **_kwargs: Any) -> Any:
-        # MariaDB's own type refuses what does not say that it is of version 4, variant 1.
-        digits = "INSERT(INSERT(MD5(CONCAT(UUID(), RAND(), RAND())), 13, 1, '4'), 17, 1, '8')"
-        if not connection.features.has_native_uuid_field:
-            return digits, []
-        for position in (9, 14, 19, 24):
-            digits = f"INSERT({digits}, {position}, 0, '-')"
-        return digits, []
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_kwargs: Any) -> Any:
-        return "LOWER(HEX(RANDOMBLOB(16)))", []
+publishers: Final[list[Publisher]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +109,14 @@ def append_each(
 ) -> int:
     """Write one entry for each row of ``subjects``, in one statement; how many there were."""
     now = timezone.now()
-    return insert_select(
+    numbered = any(publisher.needs_sequence() for publisher in publishers)
+    count = insert_select(
         using,
         Revocation,
         subjects.order_by(),
         {
             "uid": RandomUUID(),
+            "sequence": BATCH_MEMBER if numbered else None,
             "batch": batch,
             "scope": scope,
             "subject": subject_of(using, subjects.model._meta.pk),
@@ -133,6 +129,11 @@ def append_each(
             "expires_at": _last_life(now),
         },
     )
+    if numbered and count:
+        members = Revocation.objects.using(using).filter(batch=batch, sequence=BATCH_MEMBER)
+        first = members.aggregate(first=Min("pk"))["first"]
+        members.filter(pk=first).update(sequence=None)
+    return count
 
 
 def announce(
@@ -145,9 +146,14 @@ def announce(
     batch: UUID | None = None,
     count: int = 1,
 ) -> None:
-    """Log the revocation and send ``revoked``, once it is committed."""
+    """Publish the revocation, log it and send ``revoked``, once it is committed.
+
+    Whoever hears of it, and whoever called, may rely on it: it is effective by then.
+    """
 
     def tell() -> None:
+        for publisher in publishers:
+            publisher.publish(using)
         logger.info(
             "Revoked: scope=%s subject=%s effect=%s reason=%s actor=%s batch=%s count=%d",
             *(scope, subject, effect, cause.reason, cause.actor, batch, count),
@@ -182,42 +188,6 @@ def newest_version_of_subject() -> Subquery:
     entries = Revocation.objects.filter(scope=SCOPE_USER, subject=OuterRef("subject"))
     newest = entries.order_by().values("subject").annotate(newest=Max("version"))
     return Subquery(newest.values("newest"))
-
-
-def subject_of(using: str, key: models.Field[Any, Any]) -> Expression:
-    """``str(pk)`` as an SQL expression, spelt the same by every database."""
-    key = _plain(key)
-    if isinstance(key, models.UUIDField) and not _native_uuid(using):
-        groups = [Substr("pk", start, length) for start, length in _UUID_GROUPS]
-        first, *others = groups
-        hyphenated = [part for group in others for part in (Value("-"), group)]
-        return Concat(first, *hyphenated, output_field=models.TextField())
-    return Cast("pk", models.TextField())
-
-
-def key_of_subject(
-    using: str, key: models.Field[Any, Any], subject: F = F("subject")
-) -> Expression | F:
-    """The way back: the primary key that an entry's ``subject`` spells."""
-    key = _plain(key)
-    if isinstance(key, models.CharField | models.TextField):
-        return subject
-    if isinstance(key, models.UUIDField) and not _native_uuid(using):
-        return Replace(subject, Value("-"), Value(""), output_field=models.CharField())
-    if isinstance(key, models.IntegerField):
-        return Cast(subject, models.BigIntegerField())
-    return Cast(subject, key.clone())
-
-
-def _plain(key: models.Field[Any, Any]) -> models.Field[Any, Any]:
-    """The field that holds the value: a child of a multi-table parent has its parent's key."""
-    while isinstance(key, models.ForeignKey):
-        key = key.target_field
-    return key
-
-
-def _native_uuid(using: str) -> bool:
-    return bool(connections[using].features.has_native_uuid_field)
 
 
 def _last_life(now: datetime) -> datetime:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from .conf import conf
 from .database import persistently
-from .log import Cause
+from .log import BATCH_MEMBER, Cause
 from .models import (
     EFFECT_SESSION,
     SCOPE_EVERYONE,
@@ -155,9 +155,16 @@ def _walk(
 def _delete_log(
     using: str, before: datetime, now: datetime, size: int, progress: Callable[[int], None]
 ) -> int:
-    """Delete log entries, the oldest first: their index on the time leads straight to them."""
+    """Delete log entries, the oldest first: their index on the time leads straight to them.
+
+    Never the last that was numbered: a reader tells by it that the log is still the same.
+    """
     log = Revocation.objects.using(using)
     old = log.filter(created_at__lt=before, expires_at__lt=now).order_by("created_at")
+    newest = (
+        log.filter(sequence__gt=BATCH_MEMBER).order_by("-sequence").values_list("pk", flat=True)
+    )
+    old = old.exclude(pk=newest.first() or 0)
     done = 0
     while entries := list(old.values_list("pk", "created_at")[:size]):
         done += persistently(using, _delete, log.filter(pk__in=[pk for pk, _created in entries]))

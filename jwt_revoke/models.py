@@ -105,12 +105,13 @@ class Revocation(models.Model):
     """One entry of the append-only log: denylist, audit log, feed of the replicas.
 
     ``subject`` is a ``jti``, a session's id, a user's primary key as text, or ``""`` for
-    everyone. ``expires_at`` is the last moment a covered access token could live.
+    everyone. ``expires_at`` is the last moment a covered access token could live. ``sequence`` is
+    NULL until the entry is numbered, and 0 where the first of its ``batch`` has the number for all.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, editable=False)
-    sequence = models.BigIntegerField(_("sequence"), null=True, blank=True, unique=True)
-    batch = models.UUIDField(_("batch"), null=True, blank=True, db_index=True)
+    sequence = models.BigIntegerField(_("sequence"), null=True, blank=True, db_index=True)
+    batch = models.UUIDField(_("batch"), null=True, blank=True)
     scope = models.CharField(_("scope"), max_length=10)
     subject = models.CharField(_("subject"), max_length=255, blank=True)
     effect = models.CharField(_("effect"), max_length=10)
@@ -125,7 +126,11 @@ class Revocation(models.Model):
         db_table = "jwt_revoke_revocation"
         default_permissions = ("view",)
         permissions = [("revoke_tokens", _("Can log users out everywhere"))]
-        indexes = [models.Index(fields=["scope", "subject"], name="jwt_revoke_subject")]
+        indexes = [
+            models.Index(fields=["scope", "subject"], name="jwt_revoke_subject"),
+            models.Index(fields=["batch", "id"], name="jwt_revoke_batch"),
+            models.Index(fields=["expires_at", "id"], name="jwt_revoke_in_force"),
+        ]
         verbose_name = _("revocation")
         verbose_name_plural = _("revocations")
 

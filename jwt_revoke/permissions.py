@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from .authentication import TokenNotValid, check_strictly
+from .authentication import TokenNotValid, check_strictly, note_refusal
 from .backends.base import get_backend
 from .claims import Claims
+
+
+class InsufficientAuthentication(AuthenticationFailed):
+    """401 whose challenge says how recent the authentication has to be (RFC 9470 §3)."""
+
+    default_detail = _("Confirm your password to go on.")
+    default_code = "insufficient_user_authentication"
+
+    def __init__(self, max_age: int) -> None:
+        code = self.default_code
+        body: Any = {"detail": self.default_detail, "code": code, "max_age": max_age}
+        super().__init__(body, code)
 
 
 class FreshRevocationCheck(BasePermission):
@@ -27,21 +40,19 @@ class FreshRevocationCheck(BasePermission):
             try:
                 check_strictly(request.auth)
             except TokenNotValid:
-                # As JWTAuthentication does it, for the challenge.
-                request.jwt_revoke_refused = True  # type: ignore[attr-defined]
+                note_refusal(request)
                 raise
         return True
 
 
 class RecentlyAuthenticated(BasePermission):
-    """Only shortly after a password: the token's ``auth_time`` is at most ``max_age`` old.
+    """Only shortly after a password: the token's ``auth_time`` is at most ``max_age`` old (s23).
 
-    ``POST reauthenticate/`` gives a token with a new one.
+    Else 401 with the challenge ``insufficient_user_authentication`` (RFC 9470): the token lives,
+    a refresh does not help, ``POST reauthenticate/`` gives one with a new ``auth_time``.
     """
 
     max_age: ClassVar[timedelta] = timedelta(minutes=5)
-    message = _("Confirm your password to go on.")
-    code = "insufficient_user_authentication"
 
     @classmethod
     def within(cls, max_age: timedelta) -> type[RecentlyAuthenticated]:
@@ -50,7 +61,11 @@ class RecentlyAuthenticated(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         claims = request.auth
-        return (
-            isinstance(claims, Claims)
-            and time.time() - claims.auth_time <= self.max_age.total_seconds()
-        )
+        if not isinstance(claims, Claims):
+            return False
+        seconds = int(self.max_age.total_seconds())
+        if time.time() - claims.auth_time <= seconds:
+            return True
+        error = f'error="{InsufficientAuthentication.default_code}"'
+        note_refusal(request, f"{error}, max_age={seconds}")
+        raise InsufficientAuthentication(seconds)

@@ -18,7 +18,11 @@ from rest_framework.views import APIView
 from jwt_revoke import api
 from jwt_revoke.authentication import JWTAuthentication
 from jwt_revoke.claims import Claims
-from jwt_revoke.permissions import FreshRevocationCheck, RecentlyAuthenticated
+from jwt_revoke.permissions import (
+    FreshRevocationCheck,
+    InsufficientAuthentication,
+    RecentlyAuthenticated,
+)
 from tests.conftest import PASSWORD
 from tests.wire import (
     INVALID_TOKEN,
@@ -197,7 +201,8 @@ def test_recently_authenticated_refuses_later(phone, monkeypatch):
     request = authenticated(phone.access)
     later = time.time() + 302
     monkeypatch.setattr(time, "time", lambda: later)
-    assert not RecentlyAuthenticated().has_permission(request, APIView())
+    with pytest.raises(InsufficientAuthentication):
+        RecentlyAuthenticated().has_permission(request, APIView())
 
 
 def test_recently_authenticated_within_another_age(phone, monkeypatch):

@@ -195,6 +195,8 @@ WRONG: dict[str, tuple[str, list[Any]]] = {
     "CLAIMS": ("E115", ["nowhere.to.be.found", "claims", len, "jwt_revoke.conf.SETTING_NAMES"]),
     "BACKEND": ("E116", [None, DatabaseBackend]),
     "OPTIONS": ("E117", [None, ["max_staleness"]]),
+    "USER_QUERYSET": ("E125", ["nowhere.queryset", len]),
+    "VERIFIED_CACHE_SIZE": ("E126", [-1, 1.5, None, True]),
     "WATCHED_FIELDS": ("E118", ["role", [1], None]),
     "REVOKE_ON": ("E119", [["suspended"], {"suspended": "everything"}, {"left": "access"}]),
     "REVOKE_ON_DJANGO_LOGOUT": ("E120", [1, "yes", None]),

@@ -26,6 +26,8 @@ DEFAULTS = {
     "CLAIMS": None,
     "BACKEND": "jwt_revoke.backends.database.DatabaseBackend",
     "OPTIONS": {},
+    "USER_QUERYSET": None,
+    "VERIFIED_CACHE_SIZE": 10_000,
     "WATCHED_FIELDS": ("is_staff", "is_superuser"),
     "REVOKE_ON": {
         "password_changed": "session",
@@ -41,6 +43,7 @@ DEFAULTS = {
 }
 
 DOTTED = {
+    "USER_QUERYSET": ("tests.test_conf.name_nothing", lambda: name_nothing),
     "CLAIMS": ("tests.test_conf.name_nothing", lambda: name_nothing),
     "DEVICE_NAMER": ("tests.test_conf.name_nothing", lambda: name_nothing),
 }

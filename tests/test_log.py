@@ -9,15 +9,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from jwt_revoke import api, log, signals
 from jwt_revoke.actor import set_actor
 from jwt_revoke.log import Cause
-from jwt_revoke.models import DeviceSession, Revocation
+from jwt_revoke.models import Revocation
 from jwt_revoke.testing import Device
-from tests.accounts.models import UUIDMember
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.database
@@ -77,16 +76,6 @@ def test_each_row_of_a_batch_has_a_random_uuid_of_its_own(db: None) -> None:
         assert {uid.version for uid in uids} == {4}
 
 
-@pytest.mark.parametrize("native", [True, False])
-def test_random_uuids_of_mariadb_are_of_the_length_of_its_column(native: bool) -> None:
-    """Since 10.7 a type of its own, before that and on MySQL 32 characters."""
-    features = type("Features", (), {"has_native_uuid_field": native})
-    site = type("Connection", (), {"features": features})
-    sql, params = log.RandomUUID().as_mysql(None, site)
-    assert sql.count("'-'") == (4 if native else 0)
-    assert params == []
-
-
 def test_a_user_begins_above_a_former_one_of_that_key(user: Any) -> None:
     key = user.pk
     version = api.revoke_user(user)
@@ -98,41 +87,6 @@ def test_a_user_begins_above_a_former_one_of_that_key(user: Any) -> None:
 
 def test_a_key_without_entries_begins_at_the_clock(db: None) -> None:
     assert abs(log.first_version("default", 12345) - log.now_ms()) < 10_000
-
-
-def test_a_session_s_id_is_spelt_in_sql_as_in_python(phone: Device) -> None:
-    """Entries made one by one and set-based name the same subject."""
-    key = DeviceSession._meta.pk
-    rows = DeviceSession.objects.annotate(spelt=log.subject_of("default", key))
-    assert rows.get().spelt == str(phone.session_id)
-
-
-def test_a_session_s_id_is_read_back_from_its_spelling(phone: Device) -> None:
-    append(scope="session", subject=str(phone.session_id))
-    key = log.key_of_subject("default", DeviceSession._meta.pk)
-    entries = Revocation.objects.annotate(key=key).values("key")
-    assert DeviceSession.objects.filter(pk__in=entries).exists()
-
-
-@pytest.mark.parametrize(
-    ("field", "subject"),
-    [
-        (models.CharField(max_length=20, primary_key=True), "alice"),
-        (models.BigAutoField(primary_key=True), "7"),
-        (models.DecimalField(max_digits=9, decimal_places=0, primary_key=True), "7"),
-    ],
-)
-def test_keys_of_other_types_are_read_back_too(db: None, field: Any, subject: str) -> None:
-    append(subject=subject)
-    found = Revocation.objects.annotate(key=log.key_of_subject("default", field)).get()
-    assert str(found.key) == subject
-
-
-def test_a_user_s_uuid_is_spelt_in_sql_as_in_python(db: None) -> None:
-    member = UUIDMember.objects.create(username="u")
-    key = UUIDMember._meta.pk
-    rows = UUIDMember.objects.annotate(spelt=log.subject_of("default", key))
-    assert rows.get().spelt == str(member.pk)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from .. import log
 from ..claims import Claims
 from ..conf import DEFAULT_BACKEND, conf
+from ..numbering import number
+
+logger: Final = logging.getLogger("jwt_revoke")
 
 
 class BaseBackend(ABC):
@@ -38,12 +44,27 @@ class BaseBackend(ABC):
             )
 
     @abstractmethod
-    def check(self, claims: Claims) -> AbstractBaseUser:
-        """The user of a token that lives.
+    def check(self, claims: Claims, max_staleness: float | None = None) -> AbstractBaseUser | None:
+        """Return for a token that lives: its user, or ``None`` where no row had to be read.
 
+        ``max_staleness``: seconds, for this check, in place of the backend's own (s21).
         Raises ``TokenStale`` or ``TokenRevoked``, or ``Unavailable`` when it can't know.
         Writes nothing.
         """
+
+    async def acheck(
+        self, claims: Claims, max_staleness: float | None = None
+    ) -> AbstractBaseUser | None:
+        """The same from async code."""
+        return await sync_to_async(self.check)(claims, max_staleness)
+
+    def publish(self, using: str) -> None:
+        """Make what was committed effective in every process, and return when it is."""
+        if self.needs_sequence:
+            number(using)
+
+    def close(self) -> None:  # noqa: B027  (most have nothing to let go of)
+        """Let go of connections and threads; the settings changed, and another takes over."""
 
     def system_checks(self) -> Sequence[CheckMessage]:
         """What ``manage.py check`` should say of this backend's options and surroundings."""
@@ -58,11 +79,28 @@ def get_backend() -> BaseBackend:
 def get_strict_backend() -> BaseBackend:
     """The configured backend if it is strict, else the database's."""
     backend = get_backend()
-    return backend if backend.strict else _backend(DEFAULT_BACKEND)
+    return backend if backend.strict else get_database_backend()
 
 
-@lru_cache(maxsize=4)
+def get_database_backend() -> BaseBackend:
+    """The one that compares everything, and loads the user."""
+    return _backend(DEFAULT_BACKEND)
+
+
+_backends: Final[dict[str, BaseBackend]] = {}
+_making: Final = threading.Lock()
+
+
 def _backend(path: str) -> BaseBackend:
+    backend = _backends.get(path)
+    if backend is None:
+        with _making:
+            backend = _backends.get(path) or _make(path)
+            _backends[path] = backend
+    return backend
+
+
+def _make(path: str) -> BaseBackend:
     try:
         backend = import_string(path)
     except ImportError as error:
@@ -75,9 +113,27 @@ def _backend(path: str) -> BaseBackend:
 
 
 def _forget_backends(*, setting: str, **_kwargs: Any) -> None:
-    # The database backend has compiled what the last two decide.
-    if setting in {"JWT_REVOKE", "AUTH_USER_MODEL", "DATABASES", "USE_TZ", "TIME_ZONE"}:
-        _backend.cache_clear()
+    # The database backend has compiled what most of them decide.
+    if setting in {"JWT_REVOKE", "AUTH_USER_MODEL", "CACHES", "DATABASES", "USE_TZ", "TIME_ZONE"}:
+        while _backends:
+            _backends.popitem()[1].close()
 
 
 setting_changed.connect(_forget_backends)
+
+
+class _ConfiguredBackend:
+    """The publisher of whatever backend is configured at the moment."""
+
+    def needs_sequence(self) -> bool:
+        return get_backend().needs_sequence
+
+    def publish(self, using: str) -> None:
+        try:
+            get_backend().publish(using)
+        except Exception:
+            # The revocation is committed and stands. A request that follows the log finds it.
+            logger.exception("Committed, and not published")
+
+
+log.publishers.append(_ConfiguredBackend())

@@ -14,29 +14,18 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DataError, Error, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression
 from django.db.models.manager import BaseManager
 from django.utils import timezone
 
 from ..claims import Claims
-from ..database import describe
+from ..conf import conf
+from ..database import Slot, describe
 from ..exceptions import TokenRevoked, Unavailable
 from ..models import DeviceSession, write_alias
 from ..standing import Facts, facts_of, facts_queryset, judge, user_key
 from .base import BaseBackend
 
 _SESSION_KEY: Final = DeviceSession._meta.pk
-
-
-class _Slot(Expression):
-    """A parameter to be filled in later: it stands for itself in the compiled parameters."""
-
-    def __init__(self, name: str, output_field: models.Field[Any, Any]) -> None:
-        super().__init__(output_field)
-        self.name = name
-
-    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
-        return "%s", [self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,7 @@ class DatabaseBackend(BaseBackend):
         self._key = self._user._meta.pk
         self._plans: dict[str, _Plan] = {}
 
-    def check(self, claims: Claims) -> AbstractBaseUser:
+    def check(self, claims: Claims, max_staleness: float | None = None) -> AbstractBaseUser:
         using = write_alias()
         try:
             facts = self._facts(using, claims)
@@ -78,10 +67,12 @@ class DatabaseBackend(BaseBackend):
         pk = user_key(claims)
         if pk is None or not _can_be_asked_for(self._key, pk, connections[using]):
             return None
-        if self._has_own_queryset():
+        if conf.USER_QUERYSET is not None or self._has_own_queryset():
             # A tenant's manager, say: what it filters by may change with every request.
-            rows = facts_queryset(using, claims.sid, claims.jti).filter(pk=pk)[:1]
-            return next(map(facts_of, rows), None)
+            rows = facts_queryset(using, claims.sid, claims.jti).filter(pk=pk)
+            if conf.USER_QUERYSET is not None:
+                rows = conf.USER_QUERYSET(rows)
+            return next(map(facts_of, rows[:1]), None)
         return self._run(using, pk, claims)
 
     def _has_own_queryset(self) -> bool:
@@ -99,7 +90,7 @@ class DatabaseBackend(BaseBackend):
             "sid": _SESSION_KEY.get_db_prep_value(claims.sid, connection),
             "jti": claims.jti,
         }
-        params = [filled[slot.name] if isinstance(slot, _Slot) else slot for slot in plan.slots]
+        params = [filled[slot.name] if isinstance(slot, Slot) else slot for slot in plan.slots]
         with connection.cursor() as cursor:
             cursor.execute(plan.sql, params)
             found = cursor.fetchone()
@@ -116,8 +107,8 @@ class DatabaseBackend(BaseBackend):
         return Facts(user, *row[first:])
 
     def _compile(self, using: str, connection: BaseDatabaseWrapper) -> _Plan:
-        sid, jti = _Slot("sid", _SESSION_KEY), _Slot("jti", models.CharField())
-        queryset = facts_queryset(using, sid, jti).filter(pk=_Slot("pk", self._key)).order_by()
+        sid, jti = Slot("sid", _SESSION_KEY), Slot("jti", models.CharField())
+        queryset = facts_queryset(using, sid, jti).filter(pk=Slot("pk", self._key)).order_by()
         compiler = queryset.query.get_compiler(using)
         sql, params = compiler.as_sql()
         select = [column for column, _, _ in compiler.select or ()]

@@ -87,6 +87,12 @@ RULES: Final[dict[str, Rule]] = {
     "CLAIMS": ("E115", lambda value: value is None or _importable(value), _A_PATH),
     "BACKEND": ("E116", lambda value: isinstance(value, str), "Set the dotted path of a backend."),
     "OPTIONS": ("E117", lambda value: isinstance(value, dict), "Set a dict."),
+    "USER_QUERYSET": ("E125", lambda value: value is None or _importable(value), _A_PATH),
+    "VERIFIED_CACHE_SIZE": (
+        "E126",
+        lambda value: type(value) is int and value >= 0,
+        "Set a number of tokens, or 0 for no cache.",
+    ),
     "WATCHED_FIELDS": ("E118", _texts, "Set a list of field names of the user model."),
     "REVOKE_ON": (
         "E119",

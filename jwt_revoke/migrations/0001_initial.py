@@ -98,13 +98,10 @@ class Migration(migrations.Migration):
                 (
                     "sequence",
                     models.BigIntegerField(
-                        blank=True, null=True, unique=True, verbose_name="sequence"
+                        blank=True, db_index=True, null=True, verbose_name="sequence"
                     ),
                 ),
-                (
-                    "batch",
-                    models.UUIDField(blank=True, db_index=True, null=True, verbose_name="batch"),
-                ),
+                ("batch", models.UUIDField(blank=True, null=True, verbose_name="batch")),
                 ("scope", models.CharField(max_length=10, verbose_name="scope")),
                 ("subject", models.CharField(blank=True, max_length=255, verbose_name="subject")),
                 ("effect", models.CharField(max_length=10, verbose_name="effect")),
@@ -121,7 +118,11 @@ class Migration(migrations.Migration):
                 "db_table": "jwt_revoke_revocation",
                 "permissions": [("revoke_tokens", "Can log users out everywhere")],
                 "default_permissions": ("view",),
-                "indexes": [models.Index(fields=["scope", "subject"], name="jwt_revoke_subject")],
+                "indexes": [
+                    models.Index(fields=["scope", "subject"], name="jwt_revoke_subject"),
+                    models.Index(fields=["batch", "id"], name="jwt_revoke_batch"),
+                    models.Index(fields=["expires_at", "id"], name="jwt_revoke_in_force"),
+                ],
             },
         ),
         migrations.CreateModel(

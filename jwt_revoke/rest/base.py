@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..authentication import (
+    INVALID_TOKEN,
     JWTAuthentication,
     ServiceUnavailable,
     TokenNotValid,
@@ -136,7 +137,7 @@ class OpenView(GenericAPIView[Any]):
 
     def get_authenticate_header(self, request: Request) -> str:
         """The challenge of a 401; without one DRF would make it a 403."""
-        return challenge(refused=self.refused_token)
+        return challenge(INVALID_TOKEN if self.refused_token else "")
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any

@@ -1,20 +1,28 @@
-"""What every backend must do, as a suite to inherit: what a revocation means to the next check."""
+"""What every backend must do, as suites to inherit.
+
+``AnyBackendContract``      every backend, whatever it sees
+``BackendContract``         those that revoke: what a revocation means to the next check
+``RowsContract``            those that compare the rows as they stand
+"""
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jwt_revoke import api
+from jwt_revoke.authentication import authenticate_token
 from jwt_revoke.backends.base import BaseBackend, get_backend
 from jwt_revoke.claims import Claims
 from jwt_revoke.codec import decode_access
@@ -31,7 +39,7 @@ def claims_of(device: Device, **changes: Any) -> Claims:
     return Claims.from_payload({**claims.payload, **changes})
 
 
-class BackendContract:
+class AnyBackendContract:
     """Inherit, and set ``backend`` and ``options``."""
 
     backend: ClassVar[type[BaseBackend]]
@@ -43,7 +51,7 @@ class BackendContract:
         settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path, "OPTIONS": self.options}
 
     def check(self, device: Device, **changes: Any) -> Any:
-        """What the backend says of the device's access token: the user, or an exception."""
+        """What the backend says of the device's access token: the user or None, or an exception."""
         return get_backend().check(claims_of(device, **changes))
 
     def assert_stale(self, device: Device, **changes: Any) -> None:
@@ -65,10 +73,13 @@ class BackendContract:
             self.backend({**self.options, "frobnicate": 1})
 
     def test_its_own_options_pass_its_own_checks(self):
-        assert list(self.backend(self.options).system_checks()) == []
+        backend = self.backend(self.options)
+        assert list(backend.system_checks()) == []
+        backend.close()
 
-    def test_a_live_token_gives_its_user(self, phone, user):
-        found = self.check(phone)
+    def test_a_live_token_opens_as_its_user(self, phone, user):
+        self.check(phone)
+        found, _claims = authenticate_token(phone.access)
         assert found == user
         assert isinstance(found, get_user_model())
         assert found.get_username() == user.get_username()
@@ -78,6 +89,22 @@ class BackendContract:
         with CaptureQueriesContext(connection) as captured:
             self.check(phone)
         assert all(query["sql"].startswith("SELECT") for query in captured.captured_queries)
+
+    def test_async_code_learns_the_same(self, phone):
+        expected = self.check(phone)
+        assert async_to_sync(get_backend().acheck)(claims_of(phone)) == expected
+
+    def test_a_view_may_ask_for_a_strict_check(self, phone):
+        """s21: whatever the backend's own bound."""
+        claims = claims_of(phone)
+        get_backend().check(claims, 0)
+        api.end_session(phone.session_id)
+        with pytest.raises(TokenRevoked):
+            get_backend().check(claims, 0)
+
+
+class BackendContract(AnyBackendContract):
+    """A revocation is seen by the next check."""
 
     def test_an_ended_session_is_revoked(self, phone):
         api.end_session(phone.session_id)
@@ -164,6 +191,43 @@ class BackendContract:
         self.assert_revoked(phone)
         Device(get_user_model().objects.get(pk=key))
         self.assert_revoked(phone)
+
+    def test_async_code_sees_a_revocation(self, phone):
+        self.check(phone)
+        api.end_session(phone.session_id)
+        with pytest.raises(TokenRevoked):
+            async_to_sync(get_backend().acheck)(claims_of(phone))
+
+    def test_sessions_that_signed_in_before_are_revoked_and_others_stale(self, phone, user):
+        """s06: two kinds of entries in one batch."""
+        moment = timezone.now()
+        laptop = Device(user, "laptop")
+        api.revoke_user(user, before=moment)
+        self.assert_revoked(phone)
+        self.assert_stale(laptop)
+
+    def test_an_access_revocation_after_a_session_one_hides_nothing(self, phone, user):
+        """The later of two cut-offs never masks the other."""
+        api.revoke_user(user)
+        api.revoke_user(user, effect="access")
+        self.assert_revoked(phone)
+
+    def test_what_is_rolled_back_revokes_nothing(self, phone, user):
+        """Invariant 2."""
+        self.check(phone)
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+            api.revoke_user(user)
+            raise ZeroDivisionError
+        self.check(phone)
+
+
+class RowsContract(BackendContract):
+    """What is not in the log is seen too, and the user comes loaded."""
+
+    def test_a_live_token_gives_its_user(self, phone, user):
+        found = self.check(phone)
+        assert found == user
+        assert found.get_username() == user.get_username()
 
     def test_a_session_that_never_was_is_revoked(self, phone):
         self.assert_revoked(phone, sid=str(uuid4()))

@@ -16,7 +16,7 @@ from jwt_revoke.backends.base import get_backend
 from jwt_revoke.backends.database import DatabaseBackend, _can_be_asked_for
 from jwt_revoke.exceptions import TokenRefused, TokenRevoked, TokenStale, Unavailable
 from jwt_revoke.models import Generation, UserTokenState
-from tests.backends.contract import BackendContract, claims_of
+from tests.backends.contract import RowsContract, claims_of
 from tests.conftest import make_user
 
 User = get_user_model()
@@ -26,7 +26,7 @@ needs_is_active = pytest.mark.skipif(
 )
 
 
-class TestContract(BackendContract):
+class TestContract(RowsContract):
     backend = DatabaseBackend
 
 

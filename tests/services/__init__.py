@@ -1,9 +1,21 @@
 """Servers of the suite's own: private, on free ports, gone when the block is left."""
 
 from tests.services.chromium import chromium
+from tests.services.cluster import cluster
 from tests.services.mariadb import mariadb
 from tests.services.postgresql import postgresql
+from tests.services.proxy import proxy
 from tests.services.redis import redis
+from tests.services.sentinel import sentinel
 from tests.services.server import ServiceMissing
 
-__all__ = ["ServiceMissing", "chromium", "mariadb", "postgresql", "redis"]
+__all__ = [
+    "ServiceMissing",
+    "chromium",
+    "cluster",
+    "mariadb",
+    "postgresql",
+    "proxy",
+    "redis",
+    "sentinel",
+]

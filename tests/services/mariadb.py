@@ -64,5 +64,5 @@ def mariadb() -> Iterator[str]:
                 host="127.0.0.1", port=port, user="site", password=password, database="site"
             ).close()
 
-        with serving(account, folder, command, connect) as port:
-            yield f"mysql://site:{password}@127.0.0.1:{port}/site"
+        with serving(account, folder, command, connect) as server:
+            yield f"mysql://site:{password}@127.0.0.1:{server.port}/site"

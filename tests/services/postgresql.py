@@ -4,14 +4,53 @@ import contextlib
 import secrets
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.services.server import Account, find_binary, serving
+from tests.services.server import Account, Server, find_binary, serving
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A private server with an empty database ``site``; the user may create others."""
+
+    server: Server
+    password: str
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    @property
+    def url(self) -> str:
+        return self.url_of("site")
+
+    def url_of(self, database: str, *, port: int | None = None) -> str:
+        """The address of a database, as seen through ``port``: a proxy's, say."""
+        return f"postgres://site:{self.password}@127.0.0.1:{port or self.port}/{database}"
+
+    def kill(self) -> None:
+        """The "immediate" shutdown: no check-point, connections cut, a recovery at the start."""
+        self.server.kill(signal.SIGQUIT)
+
+    def restart(self) -> None:
+        """Again, on the same data and port."""
+        self.server.restart()
+
+    def stop(self) -> None:
+        """Freeze it: it accepts connections and answers nothing."""
+        self.server.stop()
+
+    def cont(self) -> None:
+        self.server.cont()
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """Yields postgres://… of an empty database; the user may create others."""
+def postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
+    """``durable``: what was committed is there again after ``kill()`` and ``restart()``."""
     postgres = find_binary("postgres", "/usr/lib/postgresql/*/bin/postgres", package="postgresql")
     initdb = Path(postgres).with_name("initdb")
     account = Account("postgres")
@@ -21,7 +60,7 @@ def postgresql() -> Iterator[str]:
 
     with account.folder() as folder:
         password_file = folder / "password"
-        password_file.write_text(password)
+        account.write(password_file, password)
         data = folder / "data"
         account.run(
             [
@@ -38,13 +77,14 @@ def postgresql() -> Iterator[str]:
         )
 
         def command(port: int) -> list[str]:
-            # Durability is of no use to a database that is thrown away.
+            # No power is ever cut here, so nothing needs to reach the disk. A commit that is to
+            # survive the process must have reached the kernel, though.
             settings = {
                 "listen_addresses": "127.0.0.1",
                 "port": str(port),
                 "unix_socket_directories": "",
                 "fsync": "off",
-                "synchronous_commit": "off",
+                "synchronous_commit": "on" if durable else "off",
                 "full_page_writes": "off",
                 "max_connections": "200",
             }
@@ -52,17 +92,16 @@ def postgresql() -> Iterator[str]:
             return [postgres, "-D", str(data), *options]
 
         def connect(port: int) -> None:
+            execute(port, "SELECT 1")
+
+        def execute(port: int, sql: str) -> None:
             import psycopg
 
-            with psycopg.connect(
-                _url(password, port, "postgres"), autocommit=True, connect_timeout=5
-            ) as connection:
-                connection.execute("CREATE DATABASE site")
+            url = f"postgres://site:{password}@127.0.0.1:{port}/postgres"
+            with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+                connection.execute(sql)
 
         # SIGINT is the "fast" shutdown: SIGTERM would wait for the last client.
-        with serving(account, folder, command, connect, stop=signal.SIGINT) as port:
-            yield _url(password, port, "site")
-
-
-def _url(password: str, port: int, database: str) -> str:
-    return f"postgres://site:{password}@127.0.0.1:{port}/{database}"
+        with serving(account, folder, command, connect, end=signal.SIGINT) as server:
+            execute(server.port, "CREATE DATABASE site")
+            yield PostgreSQL(server, password)

@@ -86,6 +86,14 @@ class Account:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def write(self, file: Path, text: str) -> None:
+        """A file for the server alone; it may hold a password, and the server may rewrite it."""
+        file.touch(mode=0o600)
+        file.write_text(text)
+        if self.name is not None:
+            entry = pwd.getpwnam(self.name)
+            os.chown(file, entry.pw_uid, entry.pw_gid)
+
     def run(self, command: Sequence[str], folder: Path) -> None:
         """A set-up step; its output is shown only when it fails."""
         done = subprocess.run(
@@ -115,6 +123,138 @@ def free_port() -> int:
         return port
 
 
+def wait_until(condition: Callable[[], object], what: str, *, within: float = READY_WITHIN) -> None:
+    """Polls; an error counts as "not yet": a server that elects or recovers answers with some."""
+    deadline = time.monotonic() + within
+    error: Exception | None = None
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return
+        except Exception as exc:  # noqa: BLE001 - each step and each driver has errors of its own
+            error = exc
+        time.sleep(0.05)
+    raise TimeoutError(f"Not within {within:g} s: {what} ({error})")
+
+
+class Server:
+    """A server process, to be killed, frozen and started again on the same port.
+
+    The thread that starts it must outlive it: the kernel's signal of our death is sent when that
+    *thread* ends, not the process.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        folder: Path,
+        command: Callable[[int], Sequence[str]],
+        connect: Callable[[int], object],
+        *,
+        end: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self.account, self.folder, self.end_signal = account, folder, end
+        self._command, self._connect = command, connect
+        self._process: subprocess.Popen[bytes] | None = None
+        self._frozen: list[int] = []
+        self.port = 0
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "The server has not been started"
+        return self._process
+
+    def start(self, port: int) -> None:
+        """Raises ``_PortTaken`` when somebody else has it."""
+        self.port = port
+        with self.log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*self.account.server_prefix(self.end_signal), *self._command(port)],
+                cwd=self.folder,
+                env=_environment(self.folder),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for us; we then stop the server in order.
+                start_new_session=True,
+            )
+        self._wait_until_ready()
+
+    def restart(self) -> None:
+        """Again, on the port that its clients know. It was ended, or is now."""
+        self.end()
+        for attempt in range(20):
+            try:
+                self.start(self.port)
+            except _PortTaken:
+                # Held for a moment by what is left of a connection to the server that was.
+                if attempt == 19:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """Dead before the call returns."""
+        self.process.send_signal(how)
+        self.process.wait(STOPPED_WITHIN)
+
+    def stop(self) -> None:
+        """Freeze it, children included: they accept connections and answer nothing."""
+        # The parent first: a child it made in between would go on answering.
+        os.kill(self.process.pid, signal.SIGSTOP)
+        self._frozen = [self.process.pid, *self._children()]
+        for pid in self._frozen[1:]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
+    def cont(self) -> None:
+        for pid in reversed(self._frozen):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._frozen = []
+
+    def end(self) -> None:
+        if self._process is None:
+            return
+        self.cont()  # a frozen process is deaf to all but SIGKILL
+        if self.process.poll() is None:
+            self.process.send_signal(self.end_signal)
+        try:
+            self.process.wait(STOPPED_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _children(self) -> list[int]:
+        pid = self.process.pid
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        error: Exception | None = None
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                text = self.log.read_text(errors="replace")
+                if "already in use" in text.lower():
+                    raise _PortTaken(text[-2000:])
+                raise RuntimeError(f"The server ended at once:\n{text[-2000:]}")
+            try:
+                self._connect(self.port)
+            except Exception as exc:  # noqa: BLE001 - each driver has its own way to say "not yet"
+                error = exc
+                time.sleep(0.05)
+            else:
+                return
+        text = self.log.read_text(errors="replace")
+        raise RuntimeError(f"The server was not ready in time: {error}\n{text[-2000:]}")
+
+
 @contextlib.contextmanager
 def serving(
     account: Account,
@@ -122,68 +262,25 @@ def serving(
     command: Callable[[int], Sequence[str]],
     connect: Callable[[int], object],
     *,
-    stop: signal.Signals = signal.SIGTERM,
-) -> Iterator[int]:
+    end: signal.Signals = signal.SIGTERM,
+    choose_port: Callable[[], int] = free_port,
+) -> Iterator[Server]:
     """Runs `command(port)` until the block is left; `connect(port)` raises until it is ready."""
+    server = Server(account, folder, command, connect, end=end)
     with _exit_on_sigterm():
-        for attempt in range(3):
-            port = free_port()
-            log = folder / "server.log"
-            with log.open("wb") as output:
-                process = subprocess.Popen(
-                    [*account.server_prefix(stop), *command(port)],
-                    cwd=folder,
-                    env=_environment(folder),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    # Ctrl-C is for us; we then stop the server in order.
-                    start_new_session=True,
-                )
-            try:
+        try:
+            for attempt in range(3):
                 try:
-                    _wait_until_ready(process, lambda port=port: connect(port), log)
+                    server.start(choose_port())
                 except _PortTaken:
                     # Between our probe and its bind another process was quicker.
                     if attempt == 2:
                         raise
-                    continue
-                yield port
-                return
-            finally:
-                _stop(process, stop)
-
-
-def _wait_until_ready(
-    process: subprocess.Popen[bytes], connect: Callable[[], object], log: Path
-) -> None:
-    deadline = time.monotonic() + READY_WITHIN
-    error: Exception | None = None
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            text = log.read_text(errors="replace")
-            if "already in use" in text.lower():
-                raise _PortTaken(text[-2000:])
-            raise RuntimeError(f"The server ended at once:\n{text[-2000:]}")
-        try:
-            connect()
-        except Exception as exc:  # noqa: BLE001 - each driver has its own way to say "not yet"
-            error = exc
-            time.sleep(0.05)
-        else:
-            return
-    text = log.read_text(errors="replace")
-    raise RuntimeError(f"The server was not ready in time: {error}\n{text[-2000:]}")
-
-
-def _stop(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
-    if process.poll() is None:
-        process.send_signal(stop)
-    try:
-        process.wait(STOPPED_WITHIN)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+                else:
+                    break
+            yield server
+        finally:
+            server.end()
 
 
 @contextlib.contextmanager

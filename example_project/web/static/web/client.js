@@ -23,6 +23,11 @@ export class Unavailable extends Error {
 /** The session is over; the client has forgotten its tokens. */
 export class SignedOut extends Error {}
 
+/** RFC 9470: the token lives, but the password was given too long ago. No refresh helps. */
+export function asksForPassword(answer) {
+  return answer.status === 401 && answer.data?.code === "insufficient_user_authentication";
+}
+
 export class Client {
   #access = null;
   #held = read();
@@ -60,7 +65,7 @@ export class Client {
   /** One call with the access token. Refreshes, once, when the API says that this helps. */
   async call(method, path, { body, background = false } = {}) {
     const [used, answer] = await this.#attempt(method, path, { body, background });
-    if (answer.status !== 401) return answer;
+    if (answer.status !== 401 || asksForPassword(answer)) return answer;
     const reason = answer.data?.messages?.[0]?.reason ?? "invalid";
     await this.#settled();
     if (used === this.#access) {
@@ -68,7 +73,7 @@ export class Client {
       await this.#refresh(reason);
     }
     const [, second] = await this.#attempt(method, path, { body, background });
-    if (second.status === 401) this.#end();
+    if (second.status === 401 && !asksForPassword(second)) this.#end();
     return second;
   }
 

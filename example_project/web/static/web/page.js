@@ -1,7 +1,7 @@
 /* Wires the page: forms and buttons to the client, the client's news to what one sees. */
 
 import { CallLog } from "./calls.js";
-import { Client, SignedOut, Unavailable } from "./client.js";
+import { asksForPassword, Client, SignedOut, Unavailable } from "./client.js";
 import { SessionList } from "./sessions.js";
 import { put, say } from "./texts.js";
 
@@ -188,7 +188,7 @@ async function attempt(path) {
     at("result").hidden = false;
     at("result").dataset.outcome = answer.status === 200 ? "good" : "bad";
     put(at("result"), `${answer.status || "–"}  ${words ?? ""}`);
-    if (path === "/api/critical/" && answer.status === 403) confirmFor(path);
+    if (path === "/api/critical/" && asksForPassword(answer)) confirmFor(path);
   });
   if (error) toast(error);
 }

@@ -1,0 +1,289 @@
+"""The replica: each process remembers the live revocations and follows the log.
+
+Within ``max_staleness`` of the start of its last read a check costs no I/O. Past it one thread
+reads the log and the others wait for that one read. With ``max_staleness`` 0 every check waits for
+a read that began after it did: strict, one round trip, shared by those who wait at once.
+
+What takes longer than a request may wait (to connect, to load, to take in a bulk revocation) is
+done by a thread in the background; until it is done the database backend answers. So a process
+that has just started, or that fell behind, is never an outage.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from weakref import WeakSet
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.checks import CheckMessage
+from django.db import Error, connections
+
+from ...claims import Claims
+from ...database import describe
+from ...exceptions import Unavailable
+from ...models import write_alias
+from ...numbering import number
+from ..base import BaseBackend
+from ..database import DatabaseBackend
+from .clock import clock
+from .database_log import Behind, DatabaseLog, LogLost
+from .listener import Listener, notify
+from .options import Options
+from .publishing import StreamPublisher
+from .redis_log import RedisLog, RedisNeeded
+from .state import ReplicaState
+from .stream import Stream, StreamAway
+
+logger: Final = logging.getLogger("jwt_revoke")
+
+_NEVER: Final = float("-inf")
+_RETRY: Final = 0.5
+"""Seconds between two attempts in the background."""
+_UNATTENDED: Final = 0.5
+"""Seconds after which whoever committed an entry is taken for dead, and it is published by us."""
+
+
+class ReplicaBackend(BaseBackend):
+    """Follows the log of the database, or Redis's stream of it (``OPTIONS``: ``options.py``)."""
+
+    needs_sequence = True
+    option_names = Options.names()
+
+    _log: DatabaseLog
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self.options = Options.of(options)
+        self._database = DatabaseBackend({})
+        self._begin()
+        _instances.add(self)
+
+    def check(self, claims: Claims, max_staleness: float | None = None) -> AbstractBaseUser | None:
+        # What a check within bounds does not do: lock, allocate, log, ask anybody.
+        bound = self.options.max_staleness if max_staleness is None else max_staleness
+        required = max(clock() - bound, self._heard)
+        if self._synced >= required or self._sync(required):
+            self._state.judge(claims)
+            return None
+        # Still loading, far behind, or the log's connection is lost: no outage.
+        self.fallbacks += 1
+        return self._database.check(claims)
+
+    async def acheck(
+        self, claims: Claims, max_staleness: float | None = None
+    ) -> AbstractBaseUser | None:
+        bound = self.options.max_staleness if max_staleness is None else max_staleness
+        if self._synced >= max(clock() - bound, self._heard):
+            self._state.judge(claims)
+            return None
+        return await super().acheck(claims, max_staleness)
+
+    def publish(self, using: str) -> None:
+        published = self._publisher is None
+        try:
+            number(using)
+            published = self._publisher is None or self._publisher.publish(using)
+            if self.options.listen:
+                notify(using)
+        except (Error, Unavailable) as error:
+            logger.warning("Published later: %s", type(error).__name__)
+        if not published:
+            # Every reader compares with the database this often. Once it has passed, the
+            # revocation is effective although Redis has not heard of it.
+            time.sleep(self.options.reconcile_interval)
+
+    def system_checks(self) -> Sequence[CheckMessage]:
+        return self.options.system_checks()
+
+    def close(self) -> None:
+        self._closed = True
+        with self._reading:
+            self._synced = _NEVER
+            self._log.close()
+        if self._publisher is not None:
+            self._publisher.close()
+        if self._listener is not None:
+            self._listener.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the log has been loaded and is being followed."""
+        return self._ready
+
+    def status(self) -> dict[str, Any]:
+        """Figures of this process, for an operator. ``age``: seconds since the last read began."""
+        cursor = self._log.cursor
+        return {
+            "log": self.options.log,
+            "ready": self._ready,
+            "age": None if self._synced == _NEVER else clock() - self._synced,
+            "sequence": cursor.sequence if cursor else None,
+            "entries": len(self._state),
+            "fallbacks": self.fallbacks,
+            "reads": self.reads,
+        }
+
+    def wake(self) -> None:
+        """Something was revoked just now: no check that starts later accepts without a read."""
+        self._heard = clock()
+
+    def begin_in_child(self) -> None:
+        """After a fork: new locks, no connections, an empty copy."""
+        _inherited.append((self._log, self._publisher, self._listener))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Everything that belongs to one process: locks, connections, the copy itself."""
+        options, using = self.options, write_alias()
+        self._using = using
+        self._closed = False
+        self._ready = False
+        self._synced = self._heard = self._retry_at = _NEVER
+        self._state = ReplicaState()
+        self._reading: threading.Lock = threading.Lock()
+        self._background: threading.Thread | None = None
+        self._listener: Listener | None = None
+        self._publisher: StreamPublisher | None = None
+        self.fallbacks = self.reads = 0
+        if options.log == "redis":
+            self._log = RedisLog(
+                *(using, options.timeout, options.reconcile_interval),
+                needed=options.fallback is None,
+            )
+            self._publisher = StreamPublisher(options.alias, options.stream, options.timeout)
+        else:
+            self._log = DatabaseLog(using, options.timeout)
+
+    def _sync(self, required: float) -> bool:
+        """Read the log unless somebody did since ``required``. False = it can't be had now."""
+        if not self._reading.acquire(timeout=self.options.timeout):
+            return False
+        try:
+            if self._synced >= required:
+                return True  # the one we waited for began after we did
+            if not self._ready:
+                self._start(self._recover)
+                return False
+            started = clock()
+            try:
+                self._log.read(self._state)
+            except LogLost as lost:
+                logger.warning("The log is loaded anew: %s", lost)
+                self._log.forget()
+            except Behind:
+                pass
+            except RedisNeeded:
+                self._start(self._reconnect)
+                raise
+            except Unavailable as error:
+                logger.warning("The log cannot be read: %s", error.detail)
+            else:
+                self._synced = started
+                self.reads += 1
+                self._attend(started)
+                return True
+            self._ready, self._synced = False, _NEVER
+            self._start(self._recover)
+            return False
+        finally:
+            self._reading.release()
+
+    def _attend(self, now: float) -> None:
+        """See to what no request should wait for."""
+        if not self._log.connected:
+            self._start(self._reconnect)
+        since = self._log.unpublished_since
+        if since is not None and now - since > _UNATTENDED:
+            self._start(self._publish_for_others)
+
+    def _start(self, job: Callable[[], None]) -> None:
+        """Run ``job`` in the background, one at a time, and not too often."""
+        running = self._background is not None and self._background.is_alive()
+        if running or clock() < self._retry_at or self._closed:
+            return
+        self._background = threading.Thread(
+            target=self._run, args=(job,), name="jwt_revoke replica", daemon=True
+        )
+        try:
+            self._background.start()
+        except RuntimeError:  # no thread can be had, at the interpreter's end for one
+            self._background = None
+
+    def _run(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except (Behind, StreamAway, Unavailable) as error:
+            logger.warning("Replica, in the background: %s", error)
+            self._retry_at = clock() + _RETRY
+        except Error as error:
+            logger.warning("Replica, in the background: %s", describe(error))
+            self._retry_at = clock() + _RETRY
+        except Exception:
+            self._retry_at = clock() + _RETRY
+            if not self._closed:
+                logger.exception("Replica, in the background")
+        finally:
+            connections.close_all()  # this thread's own
+
+    def _recover(self) -> None:
+        """Connect, load or catch up; then requests read by themselves again."""
+        log = self._log
+        if not log.connected:
+            try:
+                log.take_stream(self._new_stream())
+            except StreamAway as away:
+                logger.warning("Redis's stream is away (%s)", away.detail)
+        number(self._using)
+        if log.cursor is None:
+            self._state = ReplicaState()  # the old one is let go before the new one grows
+        started = clock()
+        try:
+            log.catch_up(self._state)
+        except LogLost:
+            log.forget()
+            raise
+        if self.options.listen and self._listener is None:
+            self._listener = Listener(self._using, self.wake)
+        with self._reading:
+            self._ready, self._synced = True, started
+            self._hang_up_if_closed()
+
+    def _reconnect(self) -> None:
+        stream = self._new_stream()
+        with self._reading:
+            self._log.take_stream(stream)
+            self._hang_up_if_closed()
+
+    def _hang_up_if_closed(self) -> None:
+        if self._closed:
+            self._ready, self._synced = False, _NEVER
+            self._log.close()
+
+    def _new_stream(self) -> Stream:
+        options = self.options
+        return Stream(options.alias, options.stream, options.timeout)
+
+    def _publish_for_others(self) -> None:
+        number(self._using)
+        if self._publisher is not None:
+            self._publisher.publish(self._using)
+
+
+_instances: Final[WeakSet[ReplicaBackend]] = WeakSet()
+_inherited: Final[list[Any]] = []
+"""Connections of the parent process, kept for ever: to close one here, or to let it be collected,
+would tell the server to end the parent's session."""
+
+
+def _after_fork() -> None:
+    for backend in list(_instances):
+        backend.begin_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,103 @@
+"""What a process remembers of the log: who is below which floor, what is dead.
+
+Readers take no lock: each look-up is one step of a dict, and a dict that is tidied is replaced.
+Applying an entry twice, or in another order, comes out the same.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+from uuid import UUID
+
+from ...claims import Claims
+from ...exceptions import TokenRevoked, TokenStale
+from ...models import (
+    EFFECT_SESSION,
+    SCOPE_EVERYONE,
+    SCOPE_SESSION,
+    SCOPE_TOKEN,
+    SCOPE_USER,
+)
+
+CLOCK_SKEW: Final = 600
+"""Seconds by which the clocks of the machines may differ, both ways together: what a writer dates
+too early is kept as long as the tokens that it covers may live by ours."""
+
+_FIRST_TIDY: Final = 10_000
+
+
+class ReplicaState:
+    """The live revocations, by what a token is looked up by."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.generation_floor = 0
+        self.users: dict[str, tuple[int, int, int]] = {}
+        """``sub`` → version floor, session floor, when the entry may be forgotten."""
+        self.sessions: dict[int, int] = {}
+        """``sid`` as a number (it hashes faster than a UUID) → when it may be forgotten."""
+        self.tokens: dict[str, int] = {}
+        """``jti`` → when it may be forgotten."""
+        self._tidy_at = _FIRST_TIDY
+
+    def __len__(self) -> int:
+        return len(self.users) + len(self.sessions) + len(self.tokens)
+
+    def judge(self, claims: Claims) -> None:
+        """Let the token pass, or raise ``TokenRevoked`` or ``TokenStale``, as the rows would.
+
+        It knows what was revoked and nothing else: no expiry of a session (the token's own is
+        never later), no account, no change that no revocation was written for.
+        """
+        if claims.gen < self.generation:
+            if claims.gen < self.generation_floor:
+                raise TokenRevoked("session opened before everyone's floor")
+            raise TokenStale("generation superseded")
+        if claims.sid.int in self.sessions:
+            raise TokenRevoked("session ended")
+        floors = self.users.get(claims.sub)
+        if floors is not None and claims.ver < floors[0]:
+            # A session is never younger than the version of its tokens.
+            if claims.ver < floors[1]:
+                raise TokenRevoked("session opened before the user's floor")
+            raise TokenStale("version superseded")
+        if claims.jti in self.tokens:
+            raise TokenStale("token revoked by its jti")
+
+    def apply(
+        self, scope: str, subject: str, effect: str, version: int | None, expires: int
+    ) -> None:
+        """Take one entry of the log in. ``expires``: seconds since 1970."""
+        expires += CLOCK_SKEW
+        if scope == SCOPE_SESSION:
+            self.sessions[UUID(subject).int] = expires
+        elif scope == SCOPE_USER:
+            floor = version or 0
+            ended = floor if effect == EFFECT_SESSION else 0
+            known = self.users.get(subject)
+            if known is not None:
+                floor, ended = max(floor, known[0]), max(ended, known[1])
+                expires = max(expires, known[2])
+            self.users[subject] = (floor, ended, expires)
+        elif scope == SCOPE_TOKEN:
+            self.tokens[subject] = expires
+        elif scope == SCOPE_EVERYONE:
+            # Two numbers for all: never forgotten.
+            self.generation = max(self.generation, version or 0)
+            if effect == EFFECT_SESSION:
+                self.generation_floor = max(self.generation_floor, version or 0)
+
+    def tidy(self) -> None:
+        """Forget what covers no living token any more, once it may be half of what is here.
+
+        A pass over everything, but only each time the number has doubled: a constant cost for
+        each entry, and no entry is found by its age.
+        """
+        if len(self) < self._tidy_at:
+            return
+        now = time.time()
+        self.users = {key: value for key, value in self.users.items() if value[2] > now}
+        self.sessions = {key: value for key, value in self.sessions.items() if value > now}
+        self.tokens = {key: value for key, value in self.tokens.items() if value > now}
+        self._tidy_at = max(_FIRST_TIDY, 2 * len(self))

@@ -1,0 +1,67 @@
+"""A replica whose own reading is judged, not the database backend that answers until it is ready."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from jwt_revoke.backends.base import BaseBackend, get_backend
+from jwt_revoke.backends.replica import ReplicaBackend
+from jwt_revoke.exceptions import TokenRefused
+from jwt_revoke.testing import Device
+from tests import services
+from tests.backends.contract import claims_of
+
+PATIENCE = 20
+PATH = "jwt_revoke.backends.replica.ReplicaBackend"
+
+
+def until_ready(backend: Any) -> None:
+    """Wait for the thread in the background; any check starts it."""
+    deadline = time.monotonic() + PATIENCE
+    while not backend.ready:
+        assert time.monotonic() < deadline, "the replica never became ready"
+        backend._sync(float("inf"))
+        time.sleep(0.002)
+
+
+def check_by_copy(claims: Any, max_staleness: float | None = None) -> Any:
+    """What the configured replica says by its own copy."""
+    backend: Any = get_backend()
+    while True:
+        until_ready(backend)
+        before = backend.fallbacks
+        try:
+            found = backend.check(claims, max_staleness)
+        except TokenRefused:
+            if backend.fallbacks == before:
+                raise
+        else:
+            if backend.fallbacks == before:
+                return found
+
+
+class Following:
+    """For contract suites: the check is the copy's own."""
+
+    backend: ClassVar[type[BaseBackend]] = ReplicaBackend
+
+    def check(self, device: Device, **changes: Any) -> Any:
+        return check_by_copy(claims_of(device, **changes))
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[Any]:
+    """A Redis of its own, or a skip that says why."""
+    try:
+        with services.redis() as server:
+            yield server
+    except services.ServiceMissing as missing:
+        if os.environ.get("TEST_REQUIRED"):
+            raise
+        pytest.skip(str(missing))

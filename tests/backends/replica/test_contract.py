@@ -1,0 +1,56 @@
+"""One contract over every kind of replica, on whatever database the suite runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.backends.contract import BackendContract
+from tests.backends.replica.following import Following, redis_server
+
+# Committed for real: the log's own connection sees nothing else.
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with redis_server() as server:
+        yield server.url
+
+
+class TestFollowingTheDatabase(Following, BackendContract):
+    """Strict: one round trip each, and no Redis at all."""
+
+
+class TestFollowingRedis(Following, BackendContract):
+    """Strict, by Redis's stream."""
+
+    options: ClassVar[dict[str, Any]] = {"log": "redis"}
+
+    @pytest.fixture(autouse=True)
+    def configured(self, settings: Any, redis_url: str) -> None:
+        settings.CACHES = {
+            "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis_url}
+        }
+        path = f"{self.backend.__module__}.{self.backend.__qualname__}"
+        settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path, "OPTIONS": self.options}
+
+
+class TestFollowingRedisThatIsAway(Following, BackendContract):
+    """Nobody listens there: the database's log answers, as strictly."""
+
+    options: ClassVar[dict[str, Any]] = {"log": "redis", "reconcile_interval": 0.1}
+
+    @pytest.fixture(autouse=True)
+    def configured(self, settings: Any) -> None:
+        settings.CACHES = {
+            "default": {
+                "BACKEND": "django_redis.cache.RedisCache",
+                "LOCATION": "redis://127.0.0.1:1/0",
+                "OPTIONS": {"IGNORE_EXCEPTIONS": True},
+            }
+        }
+        path = f"{self.backend.__module__}.{self.backend.__qualname__}"
+        settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path, "OPTIONS": self.options}
