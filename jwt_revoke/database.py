@@ -53,6 +53,35 @@ class DatabaseNow(Func):
         return f"CAST({sql} AS DATETIME(6))", params
 
 
+class SecondsAfter(Func):
+    """Whole seconds from a moment to a stored time, by the database: it need not parse the time
+    for us, and both are as Django writes them, whatever ``USE_TZ`` says."""
+
+    arity = 2
+    output_field = models.BigIntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        template = "EXTRACT(EPOCH FROM %(expressions)s)::bigint"
+        return self.as_sql(compiler, connection, template=template, arg_joiner=" - ", **kwargs)
+
+    def as_mysql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        then, since = self.get_source_expressions()
+        swapped = self.copy()
+        swapped.set_source_expressions([since, then])
+        template = "TIMESTAMPDIFF(SECOND, %(expressions)s)"
+        return swapped.as_sql(compiler, connection, template=template, **kwargs)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        sources = [
+            Func(Value("%s"), source, function="STRFTIME", output_field=models.CharField())
+            for source in self.get_source_expressions()
+        ]
+        casted = self.copy()
+        casted.set_source_expressions(sources)
+        template = "CAST(%(expressions)s AS INTEGER)"
+        return casted.as_sql(compiler, connection, template=template, arg_joiner=" - ", **kwargs)
+
+
 class Slot(Expression):
     """A parameter to be filled in later: it stands for itself in the compiled parameters."""
 

@@ -8,23 +8,22 @@ is strict even if nobody ever numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from functools import partial
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from django.db import models
-from django.db.models.expressions import Col
+from django.db.models import F, Subquery, Value
 from django.utils import timezone
 
-from ...database import Slot
+from ...database import SecondsAfter, Slot
 from ...exceptions import Unavailable
 from ...log import BATCH_MEMBER
 from ...models import Revocation
 from .clock import clock
 from .connection import LogConnection
-from .state import CLOCK_SKEW, ReplicaState
+from .state import CLOCK_SKEW, Loaded, ReplicaState
 
 PAGE: Final = 1000
 """Entries that a request's own read takes in; more are left to a thread in the background."""
@@ -33,9 +32,8 @@ _PATIENCE: Final = 10.0
 """Seconds for a statement in the background, where no request waits for it."""
 _REMEMBERED_BATCHES: Final = 1000
 
-_COLUMNS: Final = (
-    *("id", "sequence", "uid", "batch", "scope", "subject", "effect", "version", "expires_at"),
-)
+_ENTRY: Final = ("sequence", "uid", "batch", "scope", "subject", "effect", "version", "expires")
+_LOADED: Final = ("pk", "scope", "subject", "effect", "version", "expires")
 
 
 class Behind(Exception):
@@ -47,7 +45,7 @@ class LogLost(Behind):
 
 
 class Entry(NamedTuple):
-    """One entry of the log as readers see it. ``expires``: seconds since 1970."""
+    """One entry of the log as readers see it. ``expires``: whole seconds since 1970."""
 
     sequence: int | None
     uid: str
@@ -171,11 +169,8 @@ class DatabaseLog:
 
     def _take_in_batch(self, connection: LogConnection, state: ReplicaState, batch: str) -> None:
         """The members of a batch, committed with their first and never changed since."""
-        queries, last = self._queries_for(connection), 0
-        while rows := queries.members(connection, batch, last):
-            for row_id, entry in rows:
-                state.apply(entry.scope, entry.subject, entry.effect, entry.version, entry.expires)
-                last = row_id
+        for rows in self._queries_for(connection).members(connection, batch):
+            state.load(rows)
         self._batches[batch] = None
         while len(self._batches) > _REMEMBERED_BATCHES:
             del self._batches[next(iter(self._batches))]
@@ -184,8 +179,8 @@ class DatabaseLog:
         """Everything in force. The cursor first: what comes in meanwhile is read again after it."""
         queries = self._queries_for(connection)
         cursor = queries.newest(connection)
-        for entry in queries.in_force(connection):
-            state.apply(entry.scope, entry.subject, entry.effect, entry.version, entry.expires)
+        for rows in queries.in_force(connection):
+            state.load(rows)
         self.cursor = cursor
 
     def _queries_for(self, connection: LogConnection) -> _Queries:
@@ -213,86 +208,82 @@ def _after(cursor: Cursor, numbered: list[Entry]) -> list[Entry]:
 
 
 class _Queries:
-    """The statements, compiled once for the database at hand."""
+    """The statements, compiled once for the database at hand.
+
+    Times come as seconds from a moment of its own choice, so that a
+    million of them need not be parsed.
+    """
 
     def __init__(self, connection: LogConnection) -> None:
+        self._beginning = timezone.now().replace(microsecond=0)
+        self._epoch = int(self._beginning.timestamp())
+        since = Value(self._beginning, output_field=models.DateTimeField())
         log = Revocation.objects.using(connection.using).order_by()
-        number, batch = Slot("number", models.BigIntegerField()), Slot("batch", models.UUIDField())
-        last = Slot("id", models.BigIntegerField())
-        moment = Slot("moment", models.DateTimeField())
-        newer = log.filter(sequence__gte=number).order_by("sequence")
-        outbox = log.filter(sequence__isnull=True)
+        log = log.annotate(expires=SecondsAfter(F("expires_at"), since))
+        number, last = (Slot(name, models.BigIntegerField()) for name in ("number", "id"))
+        newer = log.filter(sequence__gte=number).order_by("sequence").values_list(*_ENTRY)
+        # Ordered, so that a planner without statistics takes the index too.
+        outbox = log.filter(sequence__isnull=True).order_by("sequence").values_list(*_ENTRY)
         self._newer = {
             size: _union(
-                self._compile(connection, newer[: size + 1]),
-                self._compile(connection, outbox[:size]),
+                _compiled(connection, newer[: size + 1]), _compiled(connection, outbox[:size])
             )
             for size in (PAGE, _LOAD_PAGE)
         }
-        members = log.filter(batch=batch, pk__gt=last).order_by("pk")
-        self._members = self._compile(connection, members[:_LOAD_PAGE])
         numbered = log.filter(sequence__gt=BATCH_MEMBER).order_by("-sequence")
-        self._newest = self._compile(connection, numbered[:1])
-        # In two steps, each a plain range of the index: those after a moment, and the rest of
-        # those at it, of which a batch has as many as it has members.
-        later = log.filter(expires_at__gt=moment).order_by("expires_at", "pk")
-        same = log.filter(expires_at=moment, pk__gt=last).order_by("pk")
-        self._later = self._compile(connection, later[:_LOAD_PAGE])
-        self._same = self._compile(connection, same[:_LOAD_PAGE])
-        operations, moments = connection.wrapper.ops, Revocation._meta.get_field("expires_at")
-        column = Col(Revocation._meta.db_table, moments)
-        self._to_moment = [
-            partial(convert, expression=column, connection=connection.wrapper)
-            for convert in operations.get_db_converters(column)
-        ]
+        self._newest = _compiled(connection, numbered.values_list(*_ENTRY)[:1])
+        rows = log.values_list(*_LOADED)
+        batch = Slot("batch", models.UUIDField())
+        members = rows.filter(batch=batch, pk__gt=last).order_by("pk")
+        self._members = _compiled(connection, members[:_LOAD_PAGE])
+        # In steps that are each a plain range of the index: those after a moment, and the rest of
+        # those at the same one, of which a batch has as many as it has members.
+        moment = Slot("moment", models.DateTimeField())
+        reached = Subquery(Revocation.objects.filter(pk=last).values("expires_at"))
+        self._first, self._later = (
+            _compiled(
+                connection,
+                rows.filter(expires_at__gt=start).order_by("expires_at", "pk")[:_LOAD_PAGE],
+            )
+            for start in (moment, reached)
+        )
+        same = rows.filter(expires_at=reached, pk__gt=last).order_by("pk")
+        self._same = _compiled(connection, same[:_LOAD_PAGE])
 
     def newer(self, connection: LogConnection, number: int, size: int) -> list[Entry]:
         """From that number on, and the outbox."""
-        rows = self._run(connection, self._newer[size], {"number": max(number, 1)})
+        rows = _run(connection, self._newer[size], {"number": max(number, 1)})
         return [self._entry(row) for row in rows]
-
-    def members(self, connection: LogConnection, batch: str, last: int) -> list[tuple[int, Entry]]:
-        """A page of a batch, with ids to go on from."""
-        key = models.UUIDField().get_db_prep_value(batch, connection.wrapper)
-        rows = self._run(connection, self._members, {"batch": key, "id": last})
-        return [(row[0], self._entry(row)) for row in rows]
 
     def newest(self, connection: LogConnection) -> Cursor:
         """The last numbered entry."""
-        entries = [self._entry(row) for row in self._run(connection, self._newest, {})]
+        entries = [self._entry(row) for row in _run(connection, self._newest, {})]
         return Cursor(entries[0].sequence or 0, entries[0].uid) if entries else Cursor(0, "")
 
-    def in_force(self, connection: LogConnection) -> Iterable[Entry]:
+    def members(self, connection: LogConnection, batch: str) -> Iterator[list[Loaded]]:
+        """A batch, a page in memory at a time."""
+        key = models.UUIDField().get_db_prep_value(batch, connection.wrapper)
+        last = 0
+        while rows := _run(connection, self._members, {"batch": key, "id": last}):
+            last = rows[-1][0]
+            yield self._loaded(rows)
+
+    def in_force(self, connection: LogConnection) -> Iterator[list[Loaded]]:
         """Every entry that may cover a living token, a page in memory at a time."""
-        operations = connection.wrapper.ops
         since = timezone.now() - timedelta(seconds=CLOCK_SKEW)
-        moment = operations.adapt_datetimefield_value(since)
-        rows = self._run(connection, self._later, {"moment": moment})
+        moment = connection.wrapper.ops.adapt_datetimefield_value(since)
+        rows = _run(connection, self._first, {"moment": moment})
         while rows:
-            for row in rows:
-                yield self._entry(row)
-            values = {"moment": rows[-1][-1], "id": rows[-1][0]}
-            full = len(rows) == _LOAD_PAGE
-            rows = self._run(connection, self._same, values) if full else []
-            if full and not rows:
-                rows = self._run(connection, self._later, values)
-
-    def _compile(self, connection: LogConnection, rows: Any) -> tuple[str, Sequence[Any]]:
-        compiler = rows.values_list(*_COLUMNS).query.get_compiler(connection=connection.wrapper)
-        sql, params = compiler.as_sql()
-        return sql, params
-
-    def _run(
-        self, connection: LogConnection, query: tuple[str, Sequence[Any]], values: dict[str, Any]
-    ) -> list[Any]:
-        sql, params = query
-        filled = [values[part.name] if isinstance(part, Slot) else part for part in params]
-        return connection.rows(sql, filled)
+            yield self._loaded(rows)
+            if len(rows) < _LOAD_PAGE:
+                last, rows = rows[-1][0], []
+            else:
+                last = rows[-1][0]
+                rows = _run(connection, self._same, {"id": last})
+            rows = rows or _run(connection, self._later, {"id": last})
 
     def _entry(self, row: Any) -> Entry:
-        _id, sequence, uid, batch, scope, subject, effect, version, expires = row
-        for convert in self._to_moment:
-            expires = convert(expires)
+        sequence, uid, batch, scope, subject, effect, version, expires = row
         return Entry(
             sequence,
             _hex(uid),
@@ -301,14 +292,34 @@ class _Queries:
             subject,
             effect,
             version,
-            int(expires.timestamp()),
+            expires + self._epoch,
         )
+
+    def _loaded(self, rows: Sequence[Any]) -> list[Loaded]:
+        epoch = self._epoch
+        return [
+            (scope, subject, effect, version, expires + epoch)
+            for _id, scope, subject, effect, version, expires in rows
+        ]
+
+
+def _compiled(connection: LogConnection, rows: Any) -> tuple[str, Sequence[Any]]:
+    sql, params = rows.query.get_compiler(connection=connection.wrapper).as_sql()
+    return sql, params
 
 
 def _union(one: tuple[str, Sequence[Any]], other: tuple[str, Sequence[Any]]) -> Any:
     # Each in a subquery of its own: SQLite knows no other way to order and limit its parts.
     sql = f"SELECT * FROM ({one[0]}) a UNION ALL SELECT * FROM ({other[0]}) b"  # noqa: S608
     return sql, [*one[1], *other[1]]
+
+
+def _run(
+    connection: LogConnection, query: tuple[str, Sequence[Any]], values: dict[str, Any]
+) -> list[Any]:
+    sql, params = query
+    filled = [values[part.name] if isinstance(part, Slot) else part for part in params]
+    return connection.rows(sql, filled)
 
 
 def _hex(value: Any) -> str:

@@ -7,8 +7,8 @@ Applying an entry twice, or in another order, comes out the same.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Final
-from uuid import UUID
 
 from ...claims import Claims
 from ...exceptions import TokenRevoked, TokenStale
@@ -25,6 +25,9 @@ CLOCK_SKEW: Final = 600
 too early is kept as long as the tokens that it covers may live by ours."""
 
 _FIRST_TIDY: Final = 10_000
+
+Loaded = tuple[str, str, str, int | None, int]
+"""Scope, subject, effect, version, and when it expires (seconds since 1970)."""
 
 
 class ReplicaState:
@@ -50,12 +53,12 @@ class ReplicaState:
         It knows what was revoked and nothing else: no expiry of a session (the token's own is
         never later), no account, no change that no revocation was written for.
         """
+        if claims.sid.int in self.sessions:
+            raise TokenRevoked("session ended")
         if claims.gen < self.generation:
             if claims.gen < self.generation_floor:
                 raise TokenRevoked("session opened before everyone's floor")
             raise TokenStale("generation superseded")
-        if claims.sid.int in self.sessions:
-            raise TokenRevoked("session ended")
         floors = self.users.get(claims.sub)
         if floors is not None and claims.ver < floors[0]:
             # A session is never younger than the version of its tokens.
@@ -71,7 +74,7 @@ class ReplicaState:
         """Take one entry of the log in. ``expires``: seconds since 1970."""
         expires += CLOCK_SKEW
         if scope == SCOPE_SESSION:
-            self.sessions[UUID(subject).int] = expires
+            self.sessions[int(subject.replace("-", ""), 16)] = expires
         elif scope == SCOPE_USER:
             floor = version or 0
             ended = floor if effect == EFFECT_SESSION else 0
@@ -87,6 +90,19 @@ class ReplicaState:
             self.generation = max(self.generation, version or 0)
             if effect == EFFECT_SESSION:
                 self.generation_floor = max(self.generation_floor, version or 0)
+
+    def load(self, entries: Iterable[Loaded]) -> None:
+        """``apply`` for many, without the cost of a call for each."""
+        users, sessions = self.users, self.sessions
+        for entry in entries:
+            scope, subject, effect, version, expires = entry
+            if scope == SCOPE_SESSION:
+                sessions[int(subject.replace("-", ""), 16)] = expires + CLOCK_SKEW
+            elif scope == SCOPE_USER and version and subject not in users:
+                ended = version if effect == EFFECT_SESSION else 0
+                users[subject] = (version, ended, expires + CLOCK_SKEW)
+            else:
+                self.apply(*entry)
 
     def tidy(self) -> None:
         """Forget what covers no living token any more, once it may be half of what is here.

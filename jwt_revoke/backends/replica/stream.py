@@ -51,6 +51,7 @@ class Stream:
 
     def __init__(self, alias: str, key: str, timeout: float) -> None:
         self._key = key
+        self._closed = False
         self._asked: tuple[Cursor, str] | None = None
         self._packed: Any = None
         self._anchor: Any = None
@@ -128,6 +129,7 @@ class Stream:
 
     def close(self) -> None:
         """Close the connection."""
+        self._closed = True
         self._connection.disconnect()
 
     def _stands(self, entry: Entry) -> bool:
@@ -139,6 +141,7 @@ class Stream:
         return self._ask(self._connection.pack_command(*command))
 
     def _ask(self, packed: Any) -> Any:
+        self._require_open()
         with _translated():
             try:
                 # No health check: it would be a second round trip, and a time-out says the same.
@@ -150,9 +153,15 @@ class Stream:
                 self.close()
                 raise
 
+    def _require_open(self) -> None:
+        # redis-py would connect again by itself, and what was lost in between go unnoticed.
+        if self._closed:
+            raise StreamAway("Redis: closed")
+
     def _pipeline(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """All commands at once; each one's answer, or the error that Redis gave for it."""
         answers: list[Any] = []
+        self._require_open()
         with _translated():
             try:
                 packed = self._connection.pack_commands(commands)
@@ -208,15 +217,16 @@ def _connect(alias: str, key: str, timeout: float) -> Any:
     from redis.retry import Retry  # noqa: PLC0415
 
     options, location = cache_configuration(alias)
-    ours = {
+    bounds = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
-        "decode_responses": False,
-        "protocol": 2,
     }
+    ours = {**bounds, "decode_responses": False, "protocol": 2}
     options["CONNECTION_POOL_KWARGS"] = {**options.get("CONNECTION_POOL_KWARGS", {}), **ours}
+    if "SENTINELS" in options:  # who would be asked with redis-py's time-outs and retries
+        options["SENTINEL_KWARGS"] = {**(options.get("SENTINEL_KWARGS") or {}), **bounds}
     options |= {"SOCKET_TIMEOUT": timeout, "SOCKET_CONNECT_TIMEOUT": timeout}
     factory: Any = get_connection_factory(options)
     find = getattr(factory, "connection_for", None)

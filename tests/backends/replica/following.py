@@ -1,4 +1,4 @@
-"""A replica whose own reading is judged, not the database backend that answers until it is ready."""
+"""A replica judged by its own reading, not by the database backend that answers until then."""
 
 from __future__ import annotations
 

@@ -1,0 +1,46 @@
+"""One Redis for the whole folder, empty for each test that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.backends.replica.following import PATH, redis_server
+
+
+@pytest.fixture(scope="package")
+def redis_of_the_package() -> Iterator[Any]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_of_the_package: Any) -> Any:
+    """The server, its ``client()`` an administrator's."""
+    with redis_of_the_package.client() as client:
+        client.flushall()
+    return redis_of_the_package
+
+
+@pytest.fixture
+def cache_in_redis(redis: Any, settings: Any) -> Any:
+    """``CACHES`` as a site has it that uses django-redis."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis.url}
+    }
+    return redis
+
+
+@pytest.fixture
+def replica(settings: Any) -> Any:
+    """``replica(**options)`` configures one and gives it."""
+
+    def configure(**options: Any) -> Any:
+        from jwt_revoke.backends.base import get_backend
+
+        settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": PATH, "OPTIONS": options}
+        return get_backend()
+
+    return configure

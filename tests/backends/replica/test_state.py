@@ -1,0 +1,124 @@
+"""What a process remembers: the floors, the dead, and when it may forget them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from jwt_revoke.backends.replica.state import CLOCK_SKEW, ReplicaState
+from jwt_revoke.claims import Claims
+from jwt_revoke.exceptions import TokenRevoked, TokenStale
+
+SID = UUID(int=7)
+LATER = int(time.time()) + 300
+
+
+def claims(**changes: Any) -> Claims:
+    fields = {"sub": "1", "sid": SID, "jti": "j", "ver": 100, "gen": 50}
+    return Claims(iat=0, exp=0, auth_time=0, payload={}, **{**fields, **changes})
+
+
+def state_of(*entries: tuple[Any, ...]) -> ReplicaState:
+    state = ReplicaState()
+    for scope, subject, effect, version in entries:
+        state.apply(scope, subject, effect, version, LATER)
+    return state
+
+
+def verdict(state: ReplicaState, token: Claims) -> str:
+    try:
+        state.judge(token)
+    except (TokenRevoked, TokenStale) as error:
+        return error.slug
+    return "live"
+
+
+def test_nothing_revoked_lets_everything_pass() -> None:
+    assert verdict(ReplicaState(), claims()) == "live"
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (("session", str(SID), "session", None), "revoked"),
+        (("session", str(uuid4()), "session", None), "live"),
+        (("token", "j", "access", None), "stale"),
+        (("token", "J", "access", None), "live"),
+        (("user", "1", "access", 101), "stale"),
+        (("user", "1", "session", 101), "revoked"),
+        (("user", "1", "session", 100), "live"),
+        (("user", "2", "session", 101), "live"),
+        (("everyone", "", "access", 51), "stale"),
+        (("everyone", "", "session", 51), "revoked"),
+        (("everyone", "", "session", 50), "live"),
+    ],
+)
+def test_one_entry(entry: tuple[Any, ...], expected: str) -> None:
+    assert verdict(state_of(entry), claims()) == expected
+
+
+ENTRIES = [
+    ("user", "1", "session", 101),
+    ("user", "1", "access", 150),
+    ("everyone", "", "access", 90),
+    ("everyone", "", "session", 60),
+    ("session", str(SID), "session", None),
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(len(ENTRIES)))))
+def test_order_and_repetition_make_no_difference(order: tuple[int, ...]) -> None:
+    """Two cut-offs never mask each other: the later one wins, whichever is read last."""
+    state = state_of(*[ENTRIES[at] for at in (*order, *order)])
+    assert (state.generation, state.generation_floor) == (90, 60)
+    assert state.users["1"][:2] == (150, 101)
+    after = claims(ver=120, gen=99, sid=UUID(int=8))
+    assert verdict(state, after) == "stale"
+    assert verdict(state, claims(ver=100, gen=99, sid=UUID(int=8))) == "revoked"
+
+
+def test_loading_many_is_the_same_as_applying_each() -> None:
+    loaded, applied = ReplicaState(), state_of(*ENTRIES)
+    loaded.load([(*entry, LATER) for entry in ENTRIES])
+    for name in ("users", "sessions", "tokens", "generation", "generation_floor"):
+        assert getattr(loaded, name) == getattr(applied, name)
+
+
+def fill(state: ReplicaState, count: int, expires: int) -> None:
+    state.load([("session", str(uuid4()), "session", None, expires) for _ in range(count)])
+
+
+def test_what_covers_no_living_token_is_forgotten() -> None:
+    """Bounded memory: what is kept is at most about twice what is in force."""
+    state = state_of(*ENTRIES)
+    fill(state, 10_000, int(time.time()) - CLOCK_SKEW - 1)
+    state.tidy()
+    assert len(state) == 2
+    assert verdict(state, claims(gen=99)) == "revoked"
+
+
+def test_what_a_slow_clock_dated_is_kept_as_long_as_clocks_may_differ() -> None:
+    """A writer ten minutes behind dates an entry into our past; its tokens live by our clock."""
+    state = ReplicaState()
+    fill(state, 10_000, int(time.time()) - CLOCK_SKEW + 60)
+    state.tidy()
+    assert len(state) == 10_000
+
+
+def test_tidying_waits_until_the_number_has_doubled() -> None:
+    state = ReplicaState()
+    fill(state, 9_999, 0)
+    state.tidy()
+    assert len(state) == 9_999
+
+
+def test_a_revocation_of_everyone_is_never_forgotten() -> None:
+    state = ReplicaState()
+    state.apply("everyone", "", "session", 51, 0)
+    fill(state, 10_000, 0)
+    state.tidy()
+    assert verdict(state, claims()) == "revoked"
