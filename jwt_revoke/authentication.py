@@ -20,6 +20,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
+from . import metrics
 from .actor import set_actor
 from .backends.base import (
     BaseBackend,
@@ -163,13 +164,17 @@ def _judged(
     backend: BaseBackend, claims: Claims, max_staleness: float | None = None
 ) -> AbstractBaseUser | None:
     try:
-        return backend.check(claims, max_staleness)
+        user = backend.check(claims, max_staleness)
     except TokenRefused as error:
+        metrics.checked(error.slug)
         raise refused(error) from None
     except Unavailable as error:
+        metrics.checked(error.slug)
         # Without the traceback: a driver's message may quote a parameter.
         logger.error("Access token not checked: %s", error.detail)  # noqa: TRY400
         raise ServiceUnavailable from error
+    metrics.checked("live")
+    return user
 
 
 def refused(error: TokenRefused) -> TokenNotValid:

@@ -10,10 +10,13 @@ from uuid import UUID
 
 from .exceptions import TokenInvalid
 
+CANARY: Final = "canary"
+"""``True`` in the tokens that ``manage.py jwt_revoke canary`` measures with, and in no other."""
+
 RESERVED: Final = frozenset(
     {
         *("iss", "aud", "sub", "sid", "jti", "iat", "exp", "nbf", "auth_time"),
-        *("ver", "gen", "client_id", "token_type"),
+        *("ver", "gen", "client_id", "token_type", CANARY),
     }
 )
 """Ours: the site's own claims may not use these names."""

@@ -13,9 +13,10 @@ import json
 import re
 import struct
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -135,21 +136,43 @@ class _VerifiedTokens:
     """
 
     def __init__(self) -> None:
-        self._ring: KeyRing | None = None
-        self._cached: Callable[[str], Claims]
+        # One attribute for both: threads that change the ring at once must not leave one's ring
+        # with the other's cache, by which a retired key would verify on.
+        self._current: tuple[KeyRing | None, Any] = None, None
 
     def claims(self, raw: str, ring: KeyRing) -> Claims:
         """The claims of an authentic token; ``TokenInvalid`` for any other."""
-        if ring is not self._ring:
-            # Two threads may both do it, to the same end; neither uses the other's ring.
-            self._cached = lru_cache(conf.VERIFIED_CACHE_SIZE)(partial(_verify, ring=ring))
-            self._ring = ring
-        return self._cached(raw)
+        known, cached = self._current
+        if known is not ring:
+            cached = lru_cache(conf.VERIFIED_CACHE_SIZE)(partial(_kept, ring=ring))
+            self._current = ring, cached
+        kept, flat = cached(raw)
+        return kept if flat else _own(kept)
 
     def forget(self, *, setting: str, **_kwargs: Any) -> None:
         """Receiver of ``setting_changed``: issuer, audience and size are read when it is made."""
         if setting == "JWT_REVOKE":
-            self._ring = None
+            self._current = None, None
+
+
+def _kept(raw: str, ring: KeyRing) -> tuple[Claims, bool]:
+    """The claims that requests share; and whether nothing in them can be changed."""
+    claims = _verify(raw, ring)
+    flat = not any(isinstance(value, dict | list) for value in claims.payload.values())
+    return replace(claims, payload=MappingProxyType(dict(claims.payload))), flat
+
+
+def _own(kept: Claims) -> Claims:
+    """A copy of one's own: what a view appends to a claim must not be in the next request's."""
+    payload = {name: _copied(value) for name, value in kept.payload.items()}
+    return replace(kept, payload=MappingProxyType(payload))
+
+
+def _copied(value: Any) -> Any:
+    """A copy of what JSON gave; ``deepcopy`` would cost as much as the signature."""
+    if isinstance(value, dict):
+        return {name: _copied(part) for name, part in value.items()}
+    return [_copied(part) for part in value] if isinstance(value, list) else value
 
 
 _verified: Final = _VerifiedTokens()

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from django.db.models import Model
 from django.db.models.base import ModelState
 from django.db.models.signals import post_init, pre_init
+
+from .conf import conf
 
 Load = Callable[[], Any]
 """Gives the loaded user, or raises what the view is to answer."""
@@ -22,16 +25,29 @@ def can_defer(model: type[Model]) -> bool:
     """Whether an instance can wait for its row, here and now.
 
     Not where the site looks at instances as they are made: what it sees there would be a user
-    without fields. Nor in a coroutine, where a query at an attribute's access is an error.
+    without fields. Nor where its rows bring more than fields: nothing would tell that an annotation
+    is missing. Nor in a coroutine, where a query at an attribute's access is an error.
     """
     if asyncio._get_running_loop() is not None:  # noqa: SLF001  (documented, and raises nothing)
         return False
     overridden = (
         model.__init__ is not Model.__init__
-        or model.from_db.__func__ is not Model.from_db.__func__  # type: ignore[attr-defined]
+        or getattr(model.from_db, "__func__", None) is not Model.from_db.__func__  # type: ignore[attr-defined]
         or model.refresh_from_db is not Model.refresh_from_db
     )
-    return not (overridden or pre_init.has_listeners(model) or post_init.has_listeners(model))
+    if overridden or pre_init.has_listeners(model) or post_init.has_listeners(model):
+        return False
+    return not _is_annotated(model._default_manager, conf.USER_QUERYSET)
+
+
+# Asked once: what is annotated is written in the site's code.
+@lru_cache(maxsize=8)
+def _is_annotated(manager: Any, user_queryset: Callable[[Any], Any] | None) -> bool:
+    """Whether the manager, or ``USER_QUERYSET``, annotates users."""
+    rows = manager.all()
+    if user_queryset is not None:
+        rows = user_queryset(rows)
+    return bool(rows.query.annotations or rows.query.extra)
 
 
 def deferred_user(model: type[Model], using: str, pk: Any, load: Load) -> Any:
@@ -45,7 +61,8 @@ def deferred_user(model: type[Model], using: str, pk: Any, load: Load) -> Any:
     state[model._meta.pk.attname] = pk
     # On the instance, where Django looks when a field is missing; gone once it is loaded.
     state["refresh_from_db"] = _Refresh(user, load)
-    state["__getstate__"] = _GetState(user)
+    for name in _LOADED_FIRST:
+        state[name] = _LoadedFirst(user, name)
     return user
 
 
@@ -58,32 +75,50 @@ class _Refresh:
     def __call__(
         self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
     ) -> None:
-        wanted = None if fields is None else set(fields)
-        _adopt(self.user, self.load())
-        if wanted is None or using is not None or kwargs:
-            self.user.refresh_from_db(using=using, fields=fields, **kwargs)
-
-
-class _GetState:
-    """A copy, or a pickle, is one of the loaded user: it could not load itself."""
-
-    def __init__(self, user: Any) -> None:
-        self.user = user
-
-    def __call__(self) -> Any:
         user = self.user
-        if "refresh_from_db" in user.__dict__:
-            user.refresh_from_db(fields=())
-        return user.__getstate__()
+        wanted = None if fields is None else set(fields)
+        missing = user.get_deferred_fields()
+        _adopt(user, self.load())
+        if wanted is None or not wanted <= missing or using is not None or kwargs:
+            # Asked for by the site: what was set, or fetched, before is to be read again too.
+            user.refresh_from_db(using=using, fields=wanted, **kwargs)
+
+
+_LOADED_FIRST: Final = ("__getstate__", "save_base", "delete")
+
+
+class _LoadedFirst:
+    """Stands in for a method of the user's that is not to be run before the row is read.
+
+    A copy, or a pickle, could not load itself. And what is saved or deleted may be what its token
+    dies of: a field that is needed after it would be a 401 then, by which REST framework rolls the
+    change back.
+    """
+
+    def __init__(self, user: Any, name: str) -> None:
+        self.user, self.name = user, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.user.refresh_from_db(fields=())
+        return getattr(self.user, self.name)(*args, **kwargs)
 
 
 def _adopt(user: Any, loaded: Any) -> None:
     """Give ``user`` the row of ``loaded``; what was set on it meanwhile stays."""
-    state = user.__dict__
-    del state["refresh_from_db"], state["__getstate__"]
+    state, came = user.__dict__, loaded.__dict__
     own = dict(state)
-    state.update(loaded.__dict__)
+    state.update(came)
     state.update(own)
-    # Relations that the site had fetched along (USER_QUERYSET).
-    user._state.fields_cache.update(loaded._state.fields_cache)
-    user._state.db = loaded._state.db
+    changed = {
+        field.name
+        for field in user._meta.fields
+        if field.is_relation and state.get(field.attname) != came.get(field.attname)
+    }
+    # What was fetched along (USER_QUERYSET), but for a relation that was set meanwhile.
+    related = {
+        name: value for name, value in loaded._state.fields_cache.items() if name not in changed
+    } | user._state.fields_cache
+    user._state.__dict__.update(loaded._state.__dict__, fields_cache=related)
+    # Two threads may both load it, to the same end.
+    for name in ("refresh_from_db", *_LOADED_FIRST):
+        state.pop(name, None)

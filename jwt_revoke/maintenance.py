@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ from django.contrib.auth import get_user_model
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
+from . import processes
+from .backends.base import get_backend
 from .conf import conf
 from .database import persistently
 from .log import BATCH_MEMBER, Cause
@@ -24,9 +26,11 @@ from .models import (
     SCOPE_EVERYONE,
     DeviceSession,
     Generation,
+    ReplicaProcess,
     Revocation,
     UserTokenState,
 )
+from .numbering import LogFigures, log_figures, oldest_wait
 from .revocation import forget_user
 from .settling import settle_each
 from .standing import is_unsettled, live_sessions
@@ -45,6 +49,14 @@ class Status:
     newest_revocation: datetime | None
     generation: int
     users_with_state: int
+    backend: dict[str, Any]
+    """What the backend says of itself: label → value."""
+    log: LogFigures | None
+    """How far the log is numbered; ``None`` where no backend needs its entries numbered."""
+    oldest_wait: timedelta | None
+    """For how long an entry has waited for its number."""
+    processes: list[ReplicaProcess]
+    """Those that follow the log, as they last reported themselves."""
 
 
 def prune(using: str, batch_size: int, progress: Progress) -> dict[str, int]:
@@ -56,6 +68,7 @@ def prune(using: str, batch_size: int, progress: Progress) -> dict[str, int]:
     new version is also above the clock.
     """
     now = timezone.now()
+    processes.forget(using)
     device_data, audit = now - conf.DEVICE_DATA_RETENTION, now - conf.AUDIT_RETENTION
     tracked = ~Q(user_agent="") | Q(ip_address__isnull=False)
     sessions = DeviceSession.objects.using(using)
@@ -104,6 +117,8 @@ def status(using: str) -> Status:
     """Figures for an operator. They count rows: for a person now and then, not for a probe."""
     log = Revocation.objects.using(using)
     generation = Generation.objects.using(using).values_list("value", flat=True).first()
+    backend = get_backend()
+    numbered = backend.needs_sequence
     return Status(
         live_sessions=live_sessions(using).count(),
         sessions=DeviceSession.objects.using(using).count(),
@@ -111,6 +126,10 @@ def status(using: str) -> Status:
         newest_revocation=log.order_by("-id").values_list("created_at", flat=True).first(),
         generation=generation or 0,
         users_with_state=UserTokenState.objects.using(using).count(),
+        backend=dict(backend.figures(using)),
+        log=log_figures(using) if numbered else None,
+        oldest_wait=oldest_wait(using) if numbered else None,
+        processes=processes.live(using),
     )
 
 

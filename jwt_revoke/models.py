@@ -165,6 +165,38 @@ class LogCounter(models.Model):
         return str(self.value)
 
 
+class ReplicaProcess(models.Model):
+    """One process that follows the log, as it last reported itself. For operators: nothing is
+    decided by it, and a row that is missing or wrong revives nobody.
+
+    Its key is the process's random id. No index but that: each row is updated every few seconds,
+    which PostgreSQL then does within the page, and there are as many rows as processes.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    host = models.CharField(_("host"), max_length=255)
+    pid = models.BigIntegerField(_("process number"))
+    log = models.CharField(_("log followed"), max_length=10)
+    started_at = models.DateTimeField(_("started"))
+    seen_at = models.DateTimeField(_("last seen"))
+    max_staleness = models.FloatField(_("may be behind (s)"))
+    age = models.FloatField(_("age of the last read (s)"), null=True, blank=True)
+    sequence = models.BigIntegerField(_("number read"), null=True, blank=True)
+    behind = models.BigIntegerField(_("entries behind"), null=True, blank=True)
+    entries = models.BigIntegerField(_("entries remembered"))
+    fallbacks = models.BigIntegerField(_("fallbacks"))
+    reads = models.BigIntegerField(_("reads"))
+
+    class Meta:
+        db_table = "jwt_revoke_replica_process"
+        default_permissions = ("view",)
+        verbose_name = _("replica process")
+        verbose_name_plural = _("replica processes")
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"
+
+
 def write_alias() -> str:
     """The alias that decides: where our tables are written, never a standby that lags."""
     return router.db_for_write(UserTokenState)

@@ -8,19 +8,47 @@ there, in a tiny transaction of its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from .database import atomically, insert_missing, lock_rows, persistently
+from .database import DatabaseNow, atomically, insert_missing, lock_rows, persistently
 from .log import BATCH_MEMBER
 from .models import ONLY_ROW, LogCounter, Revocation
 
 _PAGE: Final = 500
 _OUT_OF_FORCE: Final = timedelta(days=1)
 """Longer than any clock here is wrong: what expired before needs no number."""
+_COUNTED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogFigures:
+    """How far the numbering is. ``unnumbered`` counts no further than 10,000."""
+
+    newest: int
+    unnumbered: int
+
+
+def log_figures(using: str) -> LogFigures:
+    """The last number given, and how many entries wait for one: two statements, by an index."""
+    counter = LogCounter.objects.using(using).filter(pk=ONLY_ROW).values_list("value", flat=True)
+    return LogFigures(counter.first() or 0, _outbox(using).count())
+
+
+def oldest_wait(using: str) -> timedelta | None:
+    """For how long the oldest entry without a number has waited; ``None`` = there is none."""
+    rows = _outbox(using).annotate(jwt_revoke_now=DatabaseNow())
+    waits = [now - created for created, now in rows.values_list("created_at", "jwt_revoke_now")]
+    return max(waits, default=None)
+
+
+def _outbox(using: str) -> QuerySet[Any]:
+    # Ordered by what is NULL in each: so no planner takes the primary key and looks through all.
+    return _pending(using).order_by("sequence")[:_COUNTED]
 
 
 def number(using: str) -> int:
@@ -68,7 +96,15 @@ def _locked_counter(using: str) -> int:
 
 
 def _set_expired_aside(using: str) -> None:
-    expired = _pending(using).filter(expires_at__lt=timezone.now() - _OUT_OF_FORCE)
-    while keys := list(expired.values_list("pk", flat=True)[: _PAGE * 20]):
-        rows = Revocation.objects.using(using).filter(pk__in=keys)
-        persistently(using, rows.update, sequence=BATCH_MEMBER)
+    while persistently(using, _set_page_aside, using):
+        pass
+
+
+def _set_page_aside(using: str) -> int:
+    with atomically(using):
+        # As if numbering: an entry that somebody numbers meanwhile must not lose its number again.
+        _locked_counter(using)
+        expired = _pending(using).filter(expires_at__lt=timezone.now() - _OUT_OF_FORCE)
+        keys = list(expired.values_list("pk", flat=True)[: _PAGE * 20])
+        Revocation.objects.using(using).filter(pk__in=keys).update(sequence=BATCH_MEMBER)
+    return len(keys)

@@ -24,9 +24,10 @@ class InsufficientAuthentication(AuthenticationFailed):
     default_code = "insufficient_user_authentication"
 
     def __init__(self, max_age: int) -> None:
-        code = self.default_code
-        body: Any = {"detail": self.default_detail, "code": code, "max_age": max_age}
-        super().__init__(body, code)
+        super().__init__(self.default_detail, self.default_code)
+        body: Any = {"detail": self.detail, "code": self.default_code, "max_age": max_age}
+        # Not by way of REST framework, which makes a text of the number.
+        self.detail = body
 
 
 class FreshRevocationCheck(BasePermission):

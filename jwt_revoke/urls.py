@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .rest import account_views, token_views
+from .rest import account_views, canary_view, token_views
 
 app_name = "jwt_revoke"
 
@@ -17,5 +17,6 @@ urlpatterns = [
     path("sessions/<str:session_id>/", account_views.SessionView.as_view(), name="session"),
     path("password/change/", account_views.PasswordChangeView.as_view(), name="password_change"),
     path("reauthenticate/", account_views.ReauthenticateView.as_view(), name="reauthenticate"),
+    path("canary/", canary_view.CanaryView.as_view(), name="canary"),
     path("jwks.json", token_views.JWKSView.as_view(), name="jwks"),
 ]

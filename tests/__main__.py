@@ -25,10 +25,10 @@ from xml.etree import ElementTree
 from tests import services
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ["lint", "tests", "users", "browser"]
+PARTS = ["lint", "tests", "users", "browser", "faults"]
 DATABASES = ["sqlite", "postgresql", "mariadb"]
 USER_MODELS = ["Member", "ProxyMember", "UUIDMember", "Customer", "Bare"]
-SERVERS: dict[str, Callable[[], AbstractContextManager[str]]] = {
+SERVERS: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "postgresql": services.postgresql,
     "mariadb": services.mariadb,
 }
@@ -38,6 +38,10 @@ MARIADB_VARIANTS = {
 }
 # Each has a database of its own on the same server.
 PARALLEL = ["--numprocesses=auto", "--maxprocesses=4"]
+ELSEWHERE = ["tests/faults", "tests/services", "tests/users"]
+"""Run by parts of their own."""
+# Eight processes each, most of whose time is waiting for what was broken.
+SIDE_BY_SIDE = ["--numprocesses=3", "--dist=worksteal"]
 STAGE_LIMIT = 15 * 60
 NO_TESTS_COLLECTED = 5
 
@@ -54,6 +58,7 @@ def main() -> int:
             "tests": database_tests,
             "users": user_model_tests,
             "browser": browser_tests,
+            "faults": fault_tests,
         }
         for part in options.only:
             stages[part](runner)
@@ -71,9 +76,14 @@ def parse_arguments() -> argparse.Namespace:
         default=os.environ.get("CI", "").lower() in {"1", "true"},
         help="a missing service is a failure (also: CI=true)",
     )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="on all databases but the first only what depends on the database",
+    )
     parser.add_argument("pytest", nargs="*", help="after --: handed to pytest")
     options = parser.parse_args()
-    options.everything = not options.database and not options.pytest
+    options.everything = not (options.database or options.pytest or options.quick)
     options.only = [part for part in PARTS if part in (options.only or PARTS)]
     options.everything &= {"tests", "users", "browser"} <= set(options.only)
     options.database = options.database or DATABASES
@@ -102,12 +112,13 @@ def database_tests(runner: Runner) -> None:
     for name in runner.options.database:
         if (environment := runner.database(name)) is None:
             continue
-        marks = (
-            "not browser" if name == runner.options.database[0] else "not browser and not packaging"
-        )
-        arguments = [*PARALLEL, "--ignore=tests/users"]
+        arguments = [*PARALLEL, *(f"--ignore={folder}" for folder in ELSEWHERE)]
+        if name == runner.options.database[0]:
+            marks = "not browser"
+        else:
+            marks = "database" if runner.options.quick else "not browser and not packaging"
         runner.pytest(name, ["-m", marks, *arguments], environment)
-        if name == "mariadb":
+        if name == "mariadb" and not runner.options.quick:
             for title, variant in MARIADB_VARIANTS.items():
                 runner.pytest(title, ["-m", "database", *arguments], environment | variant)
 
@@ -139,6 +150,12 @@ def browser_tests(runner: Runner) -> None:
         # The site under test runs in a process of its own; this is where it finds its database.
         environment |= {"BROWSER_DATABASE_URL": environment["DATABASE_URL"]}
         runner.pytest(f"browser, {name}", ["-m", "browser"], environment, folder="tests/browser")
+
+
+def fault_tests(runner: Runner) -> None:
+    """They start, break and stop servers of their own."""
+    arguments = ["tests/services", *SIDE_BY_SIDE]
+    runner.pytest("faults", arguments, {}, folder="tests/faults")
 
 
 def coverage(runner: Runner) -> None:
@@ -184,7 +201,7 @@ class Runner:
         if name == "sqlite":
             return {"DATABASE_URL": f"sqlite:///{self.scratch}/site.sqlite3"}
         try:
-            return {"DATABASE_URL": self.stack.enter_context(SERVERS[name]())}
+            return {"DATABASE_URL": str(self.stack.enter_context(SERVERS[name]()))}
         except services.ServiceMissing as missing:
             self.missing(name, missing)
             return None

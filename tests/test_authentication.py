@@ -5,19 +5,27 @@ from __future__ import annotations
 import base64
 import time
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from rest_framework.authentication import BasicAuthentication
+from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 from jwt_revoke import api
-from jwt_revoke.authentication import JWTAuthentication
+from jwt_revoke.actor import current_actor
+from jwt_revoke.authentication import JWTAuthentication, authenticate_token
+from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.claims import Claims
+from jwt_revoke.codec import decode_access, encode_access
+from jwt_revoke.keystore import key_ring
 from jwt_revoke.permissions import (
     FreshRevocationCheck,
     InsufficientAuthentication,
@@ -222,3 +230,123 @@ def test_a_permission_for_tokens_refuses_other_credentials(db, permission):
 
 def test_fresh_revocation_check_lets_a_live_token_in(phone):
     assert judge_by(FreshRevocationCheck, phone.access)
+
+
+# What a view asks of the backend (s21).
+
+
+class Recording(DatabaseBackend):
+    """Keeps what it was asked for."""
+
+    asked: ClassVar[list] = []
+
+    def check(self, claims, max_staleness=None):
+        self.asked.append(max_staleness)
+        return super().check(claims)
+
+
+@pytest.fixture
+def asked(settings, monkeypatch):
+    """The ``max_staleness`` of each check."""
+    monkeypatch.setattr(Recording, "asked", [])
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": f"{__name__}.Recording"}
+    return Recording.asked
+
+
+class Answering(APIView):
+    authentication_classes = (JWTAuthentication,)
+
+    def get(self, request):
+        return Response()
+
+
+class OfTheMethod(Answering):
+    @property
+    def max_staleness(self):
+        return None if self.request.method == "GET" else 0
+
+
+def get(view, device):
+    request = APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {device.access}")
+    return view(request)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [(0, 0), (2.5, 2.5), (None, None), (timedelta(seconds=90), 90), (timedelta(0), 0)],
+)
+def test_a_view_says_how_stale_its_check_may_be(asked, phone, wanted, expected):
+    """Seconds, or a ``timedelta``; ``None`` is the backend's own bound."""
+    assert get(Answering.as_view(), phone).status_code == 200
+    view = type("View", (Answering,), {"max_staleness": wanted})
+    assert get(view.as_view(), phone).status_code == 200
+    assert asked == [None, expected]
+
+
+def test_a_view_may_decide_by_the_request(asked, phone):
+    get(OfTheMethod.as_view(), phone)
+    request = APIRequestFactory().post("/", HTTP_AUTHORIZATION=f"Bearer {phone.access}")
+    OfTheMethod.as_view()(request)
+    assert asked == [None, 0]
+
+
+class Documents(ViewSet):
+    authentication_classes = (JWTAuthentication,)
+    max_staleness = 60
+
+    def list(self, request):
+        return Response()
+
+    @action(detail=False, max_staleness=0)
+    def shred(self, request):
+        return Response()
+
+
+def test_an_action_of_a_viewset_may_ask_for_more_than_the_others(asked, phone):
+    get(Documents.as_view({"get": "list"}), phone)
+    get(Documents.as_view({"get": "shred"}, **Documents.shred.kwargs), phone)
+    assert asked == [60, 0]
+
+
+def test_authenticating_outside_of_a_view_is_within_the_backends_own_bound(asked, phone):
+    authenticate_token(phone.access)
+    JWTAuthentication().authenticate(
+        Request(APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {phone.access}"))
+    )
+    assert asked == [None, None]
+
+
+# Where the backend reads no row.
+
+
+@pytest.fixture
+def stateless(settings):
+    path = "jwt_revoke.backends.stateless.StatelessBackend"
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path}
+
+
+def test_without_a_row_the_actor_is_known_all_the_same(
+    stateless, phone, user, django_assert_num_queries
+):
+    with django_assert_num_queries(0):
+        authenticated(phone.access)
+        assert current_actor() == str(user.pk)
+
+
+def test_without_a_row_a_subject_that_spells_no_key_is_refused(stateless, phone, anonymous):
+    """Signed by us, for a user model of before: the key was a UUID, say."""
+    said = {**decode_access(phone.access, key_ring()).payload, "sub": "neither number nor UUID"}
+    token = encode_access(said, key_ring())
+    assert_refused_header(ping(anonymous, f"Bearer {token}"), "revoked")
+
+
+def test_a_middleware_sees_the_user_that_the_view_saw(stateless, phone):
+    """REST framework hands it on to Django's request: the same instance, loaded once."""
+    request = authenticated(phone.access)
+    assert request._request.user is request.user
+
+
+def test_each_request_has_a_user_of_its_own(stateless, phone):
+    one, two = authenticated(phone.access).user, authenticated(phone.access).user
+    assert one == two
+    assert one is not two

@@ -101,4 +101,4 @@ def test_repr_leaves_the_sites_own_claims_out():
 
 
 def test_every_claim_of_ours_is_reserved():
-    assert set(PAYLOAD) | {"iss", "aud", "nbf", "client_id"} == RESERVED
+    assert set(PAYLOAD) | {"iss", "aud", "nbf", "client_id", "canary"} == RESERVED

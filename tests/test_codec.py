@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import random
 import struct
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -197,3 +201,170 @@ def test_refresh_token_with_one_bit_changed_is_refused(position):
 
 def test_access_token_does_not_look_like_a_refresh_token():
     assert not looks_like_refresh(encode_access(payload(), RING))
+
+
+# The cache of verified tokens (s18): it saves the signature and nothing else.
+
+
+@pytest.fixture
+def verified(monkeypatch):
+    """The texts that PyJWT was given to verify."""
+    seen, real = [], codec._VERIFIER.decode
+
+    def decode(raw, *args, **kwargs):
+        seen.append(raw)
+        return real(raw, *args, **kwargs)
+
+    monkeypatch.setattr(codec._VERIFIER, "decode", decode)
+    return seen
+
+
+@pytest.fixture
+def cache_of(settings):
+    """``cache_of(size)`` sets how many tokens are kept."""
+
+    def resize(size):
+        settings.JWT_REVOKE = {"VERIFIED_CACHE_SIZE": size}
+
+    return resize
+
+
+def signed(ring=RING, **changes):
+    return encode_access(payload(**changes), ring)
+
+
+def test_signature_is_verified_once(verified):
+    token = signed()
+    assert decode_access(token, RING) == decode_access(token, RING)
+    assert verified == [token]
+
+
+def test_expiry_is_judged_though_the_signature_was_verified(verified, monkeypatch):
+    token = signed(iat=1_000_000, exp=1_000_300)
+    monkeypatch.setattr(codec.time, "time", lambda: 1_000_299.0)
+    decode_access(token, RING)
+    monkeypatch.setattr(codec.time, "time", lambda: 1_000_300.0)
+    with pytest.raises(TokenExpired):
+        decode_access(token, RING)
+    assert verified == [token]
+
+
+def test_lifetime_that_is_lowered_ends_a_token_that_was_verified(settings):
+    token = signed(iat=int(time.time()) - 100)
+    decode_access(token, RING)
+    settings.JWT_REVOKE = {"ACCESS_TOKEN_LIFETIME": timedelta(seconds=60)}
+    with pytest.raises(TokenExpired):
+        decode_access(token, RING)
+
+
+def test_key_that_was_retired_verifies_nothing_from_memory():
+    old, new = RING, KeyRing((load_key("HS256", SECRET + "new"),))
+    token = signed(old)
+    decode_access(token, old)
+    with pytest.raises(TokenInvalid, match="unknown key"):
+        decode_access(token, new)
+
+
+def test_key_that_is_added_empties_the_cache(verified):
+    token, more = signed(), KeyRing((load_key("HS256", SECRET + "new"), RING.signing))
+    decode_access(token, RING)
+    decode_access(token, more)
+    assert verified == [token, token]
+
+
+@pytest.mark.parametrize(("setting", "claim"), [("ISSUER", "iss"), ("AUDIENCE", "aud")])
+def test_issuer_and_audience_that_change_are_compared_again(setting, claim, settings):
+    settings.JWT_REVOKE = {setting: "https://site.example"}
+    token = signed(**{claim: "https://site.example"})
+    decode_access(token, RING)
+    settings.JWT_REVOKE = {setting: "https://moved.example"}
+    with pytest.raises(TokenInvalid):
+        decode_access(token, RING)
+
+
+def test_junk_is_not_kept_and_drives_nothing_out(cache_of, verified):
+    """Whoever sends a million forged tokens does not make us verify everybody's anew."""
+    cache_of(1)
+    token = signed()
+    decode_access(token, RING)
+    head, body, _ = token.split(".")
+    for junk in ("nonsense", f"{head}.{body}.{'A' * 43}", signed(sub=7)):
+        for _ in range(2):
+            with pytest.raises(TokenInvalid):
+                decode_access(junk, RING)
+    verified.clear()
+    decode_access(token, RING)
+    assert verified == []
+
+
+def test_cache_of_no_size_is_off(cache_of, verified):
+    cache_of(0)
+    token = signed()
+    decode_access(token, RING)
+    decode_access(token, RING)
+    assert verified == [token, token]
+
+
+def test_full_cache_lets_the_longest_unused_go(cache_of, verified):
+    cache_of(2)
+    one, two, three = signed(), signed(), signed()
+    for token in (one, two, one, three, one, two):
+        decode_access(token, RING)
+    assert verified == [one, two, three, two]
+
+
+@pytest.mark.parametrize("spelling", ["{}=", "{}==", "{}\n", " {}", "{}."])
+def test_second_spelling_of_a_verified_token_is_refused(spelling):
+    token = signed()
+    decode_access(token, RING)
+    with pytest.raises(TokenInvalid):
+        decode_access(spelling.format(token), RING)
+
+
+def test_spare_bits_of_a_verified_token_are_not_free(verified):
+    """The last character of 32 bytes in base64url has two bits that say nothing."""
+    token = signed()
+    decode_access(token, RING)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    twin = token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
+    assert base64.urlsafe_b64decode(twin[-43:] + "=") == base64.urlsafe_b64decode(token[-43:] + "=")
+    with pytest.raises(TokenInvalid, match="canonical"):
+        decode_access(twin, RING)
+
+
+def test_what_one_request_does_to_its_claims_another_does_not_see():
+    """Or a view that appends to a list would hand out roles for as long as the token lives."""
+    said = payload(roles=["reader"], tenant={"id": 1, "plans": ["free"]})
+    token = encode_access(said, RING)
+    claims = decode_access(token, RING)
+    claims["roles"].append("admin")
+    claims["tenant"]["plans"].append("paid")
+    with pytest.raises(TypeError):
+        claims.payload["sub"] = "1"
+    assert decode_access(token, RING).payload == said
+
+
+def test_rings_of_many_threads_are_never_mixed_up():
+    """While keys change some requests hold the old ring yet, and must not pass it on."""
+    old, new = RING, KeyRing((load_key("HS256", SECRET + "new"),))
+    token = signed(old)
+
+    def step(*_event):
+        time.sleep(random.uniform(0, 0.0002))  # at each line, whatever CPython thinks of it
+        return step
+
+    def read(_thread):
+        refused, before = 0, sys.gettrace()
+        sys.settrace(lambda frame, *_: step if frame.f_code.co_name == "claims" else None)
+        try:
+            for ring in (old, new) * 40:
+                with contextlib.suppress(TokenInvalid):
+                    decode_access(token, ring)
+                    refused -= ring is new
+                refused += ring is new
+        finally:
+            sys.settrace(before)
+        return refused
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(read, range(4))) == [40] * 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -13,9 +14,18 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jwt_revoke import api, maintenance
+from jwt_revoke import api, maintenance, processes
+from jwt_revoke.database import DatabaseNow
 from jwt_revoke.exceptions import RefreshReused, TokenRevoked, Unavailable
-from jwt_revoke.models import DeviceSession, Revocation, UserTokenState
+from jwt_revoke.models import (
+    ONLY_ROW,
+    DeviceSession,
+    LogCounter,
+    ReplicaProcess,
+    Revocation,
+    UserTokenState,
+)
+from jwt_revoke.numbering import LogFigures
 from jwt_revoke.testing import Device
 from tests.conftest import make_user
 
@@ -587,6 +597,10 @@ def test_the_figures_of_an_empty_site(db: None) -> None:
         newest_revocation=None,
         generation=0,
         users_with_state=0,
+        backend={},
+        log=None,
+        oldest_wait=None,
+        processes=[],
     )
 
 
@@ -606,3 +620,49 @@ def test_the_generation_is_told(phone: Device) -> None:
     found = maintenance.status(USING)
 
     assert (found.generation, found.live_sessions) == (generation, 0)
+
+
+# --- the log, and the processes that follow it
+
+
+@pytest.fixture
+def replica(settings: Any) -> None:
+    path = "jwt_revoke.backends.replica.ReplicaBackend"
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path}
+
+
+def test_the_log_s_figures_are_told_where_it_is_numbered(
+    replica: None, phone: Device, laptop: Device
+) -> None:
+    api.end_session(phone.session_id)
+    Revocation.objects.update(sequence=3)
+    LogCounter.objects.update_or_create(pk=ONLY_ROW, defaults={"value": 3})
+    api.end_session(laptop.session_id)
+    waiting = Revocation.objects.order_by("-pk")[:1].get()
+    Revocation.objects.filter(pk=waiting.pk).update(
+        sequence=None, created_at=DatabaseNow() - timedelta(seconds=90)
+    )
+
+    found = maintenance.status(USING)
+
+    assert found.log == LogFigures(newest=3, unnumbered=1)
+    assert found.oldest_wait is not None
+    assert 90 <= found.oldest_wait.total_seconds() < 120
+
+
+def test_nothing_waits_in_a_log_that_is_all_numbered(replica: None, user: Any) -> None:
+    found = maintenance.status(USING)
+
+    assert (found.log, found.oldest_wait) == (LogFigures(newest=0, unnumbered=0), None)
+
+
+def test_processes_are_told_while_they_report(db: None) -> None:
+    figures = {"log": "database", "max_staleness": 0, "entries": 0, "fallbacks": 0, "reads": 0}
+    for number in (1, 2):
+        processes.report(USING, UUID(int=number), timezone.now(), figures)
+    gone = DatabaseNow() - timedelta(hours=2)
+    ReplicaProcess.objects.filter(pk=UUID(int=2)).update(seen_at=gone)
+
+    assert [row.pk for row in maintenance.status(USING).processes] == [UUID(int=1)]
+    prune()
+    assert [row.pk for row in ReplicaProcess.objects.all()] == [UUID(int=1)]

@@ -12,6 +12,7 @@ from jwt_revoke.models import (
     DeviceSession,
     Generation,
     LogCounter,
+    ReplicaProcess,
     Revocation,
     UserTokenState,
     write_alias,
@@ -49,6 +50,7 @@ def test_a_session_shows_its_name_or_its_id(phone: Device) -> None:
         (Revocation(scope="user", subject="7", reason="logout"), "user 7: logout"),
         (Generation(value=3), "3"),
         (LogCounter(value=4), "4"),
+        (ReplicaProcess(host="web1", pid=4711), "web1:4711"),
     ],
 )
 def test_rows_show_no_secret(row: Any, shown: str) -> None:

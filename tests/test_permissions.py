@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.urls import path
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,6 +15,7 @@ from jwt_revoke.exceptions import Unavailable
 from jwt_revoke.permissions import FreshRevocationCheck, RecentlyAuthenticated
 from tests.strategies.over_http import step_clock
 from tests.urls import urlpatterns as site
+from tests.wire import assert_refused_header
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -138,3 +140,66 @@ def test_refusal_challenges_as_rfc_9470_has_it(phone, monkeypatch):
     step_clock(monkeypatch, 31)
     challenge = phone.get("/very_recent/")["WWW-Authenticate"]
     assert challenge == ('Bearer realm="api", error="insufficient_user_authentication", max_age=30')
+
+
+@pytest.fixture
+def stateless(settings):
+    """Gives the view a user whose row is not read."""
+    path = "jwt_revoke.backends.stateless.StatelessBackend"
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path}
+
+
+def test_fresh_check_of_a_backend_that_reads_no_row_is_one_query(
+    stateless, phone, django_assert_num_queries
+):
+    with django_assert_num_queries(1):
+        assert phone.get("/fresh/").status_code == 200
+
+
+def test_fresh_check_sees_a_suspension_that_no_signal_saw(stateless, user, phone):
+    type(user)._base_manager.filter(pk=user.pk).update(password=make_password("another"))
+    assert phone.get("/api/ping/").status_code == 200
+    assert_refused_header(phone.get("/fresh/"), "stale")
+
+
+def test_fresh_check_of_a_user_who_was_deleted_is_no_error(stateless, user, phone):
+    user.delete()
+    assert_refused_header(phone.get("/fresh/"), "revoked")
+
+
+def test_recent_password_is_in_the_token_and_costs_nothing(
+    stateless, phone, django_assert_num_queries
+):
+    with django_assert_num_queries(0):
+        assert phone.get("/recent/").status_code == 200
+
+
+def test_refusal_by_age_is_whole(phone, monkeypatch):
+    """RFC 9470 §3: the challenge for the client's code, the body for its user."""
+    step_clock(monkeypatch, 31)
+    refused = phone.get("/very_recent/")
+    assert refused.status_code == 401
+    assert refused.json() == {
+        "detail": "Confirm your password to go on.",
+        "code": "insufficient_user_authentication",
+        "max_age": 30,
+    }
+
+
+def test_refusal_by_age_names_the_scheme_of_the_site(phone, monkeypatch, settings):
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "AUTH_HEADER_TYPES": ["JWT", "Bearer"]}
+    step_clock(monkeypatch, 31)
+    assert phone.get("/very_recent/")["WWW-Authenticate"].startswith('JWT realm="api", error=')
+
+
+def test_refusal_by_age_does_not_hide_that_the_token_is_dead(user, phone, monkeypatch):
+    """To be told to confirm the password, by a session that has ended, would lead nowhere."""
+    step_clock(monkeypatch, 31)
+    api.revoke_user(user)
+    assert_refused_header(phone.get("/very_recent/"), "revoked")
+
+
+def test_refresh_does_not_make_a_password_recent(phone, monkeypatch):
+    step_clock(monkeypatch, 31)
+    phone.refresh_tokens()
+    assert phone.get("/very_recent/").status_code == 401

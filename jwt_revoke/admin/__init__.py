@@ -6,6 +6,7 @@ button appears in either order of ``INSTALLED_APPS``.
 
 from .button import connect
 from .log import RevocationAdmin
+from .processes import ReplicaProcessAdmin
 from .sessions import DeviceSessionAdmin
 
-__all__ = ["DeviceSessionAdmin", "RevocationAdmin", "connect"]
+__all__ = ["DeviceSessionAdmin", "ReplicaProcessAdmin", "RevocationAdmin", "connect"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
@@ -31,6 +30,9 @@ class BaseBackend(ABC):
 
     needs_sequence: ClassVar[bool] = False
     """Whether log entries must be numbered for it (DESIGN §7, Order of the log)."""
+
+    max_staleness: float = 0.0
+    """Seconds after a revocation returned for which a check may still accept (invariant 1)."""
 
     option_names: ClassVar[frozenset[str]] = frozenset()
     """What ``OPTIONS`` may hold."""
@@ -70,6 +72,10 @@ class BaseBackend(ABC):
         """What ``manage.py check`` should say of this backend's options and surroundings."""
         return []
 
+    def figures(self, using: str) -> Mapping[str, Any]:
+        """What ``manage.py jwt_revoke status`` should say of it: label → value, translated."""
+        return {}
+
 
 def get_backend() -> BaseBackend:
     """The configured backend."""
@@ -88,16 +94,12 @@ def get_database_backend() -> BaseBackend:
 
 
 _backends: Final[dict[str, BaseBackend]] = {}
-_making: Final = threading.Lock()
 
 
 def _backend(path: str) -> BaseBackend:
+    # No lock, which a fork could leave locked: of two made at once one is thrown away, unused.
     backend = _backends.get(path)
-    if backend is None:
-        with _making:
-            backend = _backends.get(path) or _make(path)
-            _backends[path] = backend
-    return backend
+    return _backends.setdefault(path, _make(path)) if backend is None else backend
 
 
 def _make(path: str) -> BaseBackend:

@@ -47,6 +47,44 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ReplicaProcess",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(editable=False, primary_key=True, serialize=False),
+                ),
+                ("host", models.CharField(max_length=255, verbose_name="host")),
+                ("pid", models.BigIntegerField(verbose_name="process number")),
+                ("log", models.CharField(max_length=10, verbose_name="log followed")),
+                ("started_at", models.DateTimeField(verbose_name="started")),
+                ("seen_at", models.DateTimeField(verbose_name="last seen")),
+                ("max_staleness", models.FloatField(verbose_name="may be behind (s)")),
+                (
+                    "age",
+                    models.FloatField(
+                        blank=True, null=True, verbose_name="age of the last read (s)"
+                    ),
+                ),
+                (
+                    "sequence",
+                    models.BigIntegerField(blank=True, null=True, verbose_name="number read"),
+                ),
+                (
+                    "behind",
+                    models.BigIntegerField(blank=True, null=True, verbose_name="entries behind"),
+                ),
+                ("entries", models.BigIntegerField(verbose_name="entries remembered")),
+                ("fallbacks", models.BigIntegerField(verbose_name="fallbacks")),
+                ("reads", models.BigIntegerField(verbose_name="reads")),
+            ],
+            options={
+                "verbose_name": "replica process",
+                "verbose_name_plural": "replica processes",
+                "db_table": "jwt_revoke_replica_process",
+                "default_permissions": ("view",),
+            },
+        ),
+        migrations.CreateModel(
             name="UserTokenState",
             fields=[
                 (

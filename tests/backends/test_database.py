@@ -298,3 +298,98 @@ def test_a_key_that_a_database_refuses_before_it_is_asked_is_nobodys():
     integer = models.IntegerField()
     assert _can_be_asked_for(integer, 7, connection)
     assert not _can_be_asked_for(integer, "seven", connection)
+
+
+# What the site fetches along with its users: JWT_REVOKE["USER_QUERYSET"].
+
+
+def with_state(queryset):
+    return queryset.select_related("jwt_revoke_state")
+
+
+def with_groups(queryset):
+    return queryset.prefetch_related("groups")
+
+
+def with_devices(queryset):
+    return queryset.annotate(devices=models.Count("jwt_revoke_sessions"))
+
+
+def of_nobody(queryset):
+    return queryset.none()
+
+
+def with_the_name_alone(queryset):
+    return queryset.only(User.USERNAME_FIELD)
+
+
+asked_for: list = []
+
+
+def counted(queryset):
+    asked_for.append(queryset.model)
+    return queryset
+
+
+@pytest.fixture
+def fetch(settings):
+    """``fetch(f)`` makes ``f`` the site's ``USER_QUERYSET``."""
+
+    def fetch(function):
+        path = f"{__name__}.{function.__name__}"
+        settings.JWT_REVOKE = {**settings.JWT_REVOKE, "USER_QUERYSET": path}
+
+    return fetch
+
+
+def test_a_relation_fetched_along_is_in_the_one_select(
+    phone, fetch, user, django_assert_num_queries
+):
+    fetch(with_state)
+    with django_assert_num_queries(1):
+        assert check(phone).jwt_revoke_state.pk == user.pk
+
+
+@pytest.mark.skipif(not hasattr(User, "groups"), reason="the user model has no groups")
+def test_what_is_prefetched_is_one_statement_more(phone, fetch, django_assert_num_queries):
+    fetch(with_groups)
+    with django_assert_num_queries(2):
+        assert list(check(phone).groups.all()) == []
+
+
+def test_an_annotation_of_the_sites_own_stays_on_the_user(phone, laptop, fetch):
+    fetch(with_devices)
+    user = check(phone)
+    assert user.devices == 2
+    assert not [name for name in vars(user) if name.startswith("jwt_revoke")]
+
+
+def test_a_user_whom_the_queryset_leaves_out_is_refused(phone, fetch):
+    fetch(of_nobody)
+    with pytest.raises(TokenRevoked, match="no such user"):
+        check(phone)
+
+
+def test_fields_that_the_queryset_leaves_out_are_judged_all_the_same(phone, user, fetch):
+    fetch(with_the_name_alone)
+    assert check(phone) == user
+    queryset_update(user, "password", make_password("another"))
+    with pytest.raises(TokenStale, match="password"):
+        check(phone)
+
+
+@pytest.mark.parametrize("function", [with_state, with_devices])
+def test_a_revocation_is_seen_whatever_is_fetched_along(phone, user, fetch, function):
+    fetch(function)
+    api.revoke_user(user, effect="access")
+    with pytest.raises(TokenStale, match="version"):
+        check(phone)
+
+
+def test_the_queryset_is_asked_for_with_each_check(phone, fetch, monkeypatch):
+    """It may depend on the request: a tenant's, say."""
+    monkeypatch.setattr(f"{__name__}.asked_for", [])
+    fetch(counted)
+    check(phone)
+    check(phone)
+    assert asked_for == [User, User]

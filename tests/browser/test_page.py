@@ -161,6 +161,20 @@ def test_confirming_the_password(device: Opens) -> None:
     page.expect_let_in()
 
 
+def test_a_view_that_wants_the_password_again_asks_for_it(device: Opens) -> None:
+    """RFC 9470: no refresh helps and nobody is signed out. (Five minutes later, by a stand-in.)"""
+    page = device("admin")
+    body = {"detail": "Confirm.", "code": "insufficient_user_authentication", "max_age": 300}
+    page.page.route("**/api/critical/", lambda route: route.fulfill(status=401, json=body))
+    page.press("/critical/")
+    expect(page.page.get_by_role("dialog").get_by_label("Password")).to_be_visible()
+    page.page.unroute("**/api/critical/")
+    page.page.get_by_role("dialog").get_by_label("Password").fill(password_of("admin"))
+    page.page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(page.page.locator("#result")).to_contain_text("200")
+    page.expect_let_in()
+
+
 def test_a_changed_role_is_refreshed_silently_and_once(device: Opens, admin: AdminPage) -> None:
     """The page's poll is held up meanwhile, so that three calls find out together."""
     page = device("alice", "Role")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,8 +15,10 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from jwt_revoke import api
-from jwt_revoke.models import DeviceSession, Revocation
+from jwt_revoke import api, canary, processes
+from jwt_revoke.canary import Site, Worker
+from jwt_revoke.management.commands.jwt_revoke import Command
+from jwt_revoke.models import DeviceSession, ReplicaProcess, Revocation
 from jwt_revoke.testing import Device
 from tests.admin.conftest import broken_database
 from tests.conftest import make_user
@@ -252,3 +257,187 @@ def test_status_of_an_empty_log(db: None) -> None:
     lines = [line.split() for line in run("status").splitlines()]
 
     assert ["Newest", "revocation", "none"] in lines
+
+
+def test_status_says_which_backend_there_is(db: None) -> None:
+    shown = run("status")
+
+    assert "Backend             jwt_revoke.backends.database.DatabaseBackend\n" in shown
+    assert "Newest number" not in shown
+    assert "process" not in shown
+
+
+@pytest.fixture
+def replica(settings: Any) -> None:
+    path = "jwt_revoke.backends.replica.ReplicaBackend"
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path}
+
+
+def add_process(number: int, **figures: Any) -> None:
+    given = {"log": "database", "max_staleness": 0.25, "age": 0.1, "behind": 0, "entries": 7}
+    given |= {"fallbacks": 1, "reads": 9, **figures}
+    processes.report("default", UUID(int=number), timezone.now(), given)
+    rows = ReplicaProcess.objects.filter(pk=UUID(int=number))
+    rows.update(host="web1", pid=4710 + number)
+
+
+def test_status_of_a_replica_that_nobody_runs(replica: None, phone: Device) -> None:
+    api.end_session(phone.session_id)
+    Revocation.objects.update(sequence=None)
+
+    lines = [line.split() for line in run("status").splitlines()]
+
+    assert ["Log", "followed", "database"] in lines
+    assert ["May", "be", "behind", "0", "s"] in lines
+    assert ["Newest", "number", "0"] in lines
+    assert ["Without", "a", "number", "1"] in lines
+    (waits,) = [line for line in lines if line[:3] == ["The", "oldest", "of"]]
+    assert waits[-1] == "s"
+    assert lines[-1] == ["No", "replica", "process", "was", "seen", "of", "late."]
+
+
+def test_status_has_a_line_for_each_process(replica: None, db: None) -> None:
+    add_process(1)
+    add_process(2, log="redis", age=8.0, behind=3)
+    add_process(3, age=None, behind=None, entries=0, fallbacks=12)
+
+    lines = [line.split() for line in run("status").splitlines()]
+
+    assert ["Replica", "process", "log", "behind", "last", "read", "entries", "fallbacks"] in lines
+    assert lines[-3:] == [
+        ["web1:4711", "database", "0", "0.10", "s", "7", "1"],
+        ["web1:4712", "redis", "3", "idle", "7", "1"],
+        ["web1:4713", "database", "?", "not", "reading", "0", "12"],
+    ]
+
+
+def test_status_shows_processes_where_another_backend_is_configured_here(db: None) -> None:
+    add_process(1)
+
+    assert "web1:4711" in run("status")
+
+
+# --- canary
+
+
+def measuring(monkeypatch: pytest.MonkeyPatch, *rounds: dict[str, Worker]) -> dict[str, Any]:
+    """Has the command get these measurements; what it asked for."""
+    asked: dict[str, Any] = {}
+
+    def measure(site: Site, user: Any, **options: Any) -> Any:
+        asked.update(options, user=user, site=site)
+        yield from rounds
+
+    monkeypatch.setattr(canary, "measure", measure)
+    return asked
+
+
+def test_canary_prints_what_each_worker_took(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = str(UUID(int=7))
+    found = {
+        key: Worker(refused=[0.01, 0.03, 0.02], accepted=[], checks=30),
+        "other": Worker(refused=[], accepted=[0.0051], checks=4),
+    }
+    measuring(monkeypatch, found)
+
+    lines = [line.split() for line in run("canary", "--user", "alice").splitlines()]
+
+    assert lines == [
+        ["Worker", "refused", "after:", "p50", "p99", "max", "ms", "accepted", "until", "checks"],
+        [key, "20.0", "30.0", "30.0", "–", "30"],
+        ["other", "–", "–", "–", "5.1", "4"],
+        ["all", "20.0", "30.0", "30.0", "5.1", "34"],
+    ]
+
+
+def test_canary_names_the_workers_that_report(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_process(7)
+    measuring(monkeypatch, {str(UUID(int=7)): Worker(refused=[0.01])})
+
+    assert "\nweb1:4717 " in run("canary", "--user", "alice")
+
+
+def test_canary_is_asked_as_the_operator_says(
+    replica: None, user: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "OPTIONS": {"max_staleness": 0.25}}
+    asked = measuring(monkeypatch, {"a": Worker(refused=[0.2], accepted=[0.2])})
+
+    run("canary", "--user", "alice", "--workers", "4", "--rounds", "3")
+
+    assert asked.pop("site")
+    assert asked == {"user": user, "bound": 0.25, "rounds": 3, "wanted": 4}
+
+
+def test_canary_fails_when_a_worker_is_late(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 1."""
+    measuring(monkeypatch, {"a": Worker(accepted=[0.1]), "b": Worker(refused=[0.001])})
+    output = io.StringIO()
+
+    with pytest.raises(CommandError, match="1 of 2 workers accepted later than 0 s") as caught:
+        run("canary", "--user", "alice", to=output)
+
+    assert caught.value.returncode == 1
+    assert "\na " in output.getvalue()
+
+
+def test_canary_needs_a_user(db: None) -> None:
+    with pytest.raises(CommandError, match="--user"):
+        run("canary")
+
+
+def test_canary_of_a_user_who_cannot_sign_in(user: Any) -> None:
+    get_user_model().objects.update(is_active=False)
+
+    with pytest.raises(CommandError, match="cannot sign in"):
+        run("canary", "--user", "alice")
+
+
+def test_canary_of_an_address_where_nobody_is(user: Any) -> None:
+    with pytest.raises(CommandError, match="ConnectionRefusedError"):
+        run("canary", "--user", "alice", "--url", "http://127.0.0.1:1/")
+
+    assert not DeviceSession.objects.filter(ended_at__isnull=True).exists()
+
+
+def test_canary_shows_its_progress_to_a_terminal(
+    user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"a": Worker(refused=[0.001], checks=12)}
+    measuring(monkeypatch, found)
+
+    assert "\rchecks: 12\r\033[KWorker" in run("canary", "--user", "alice", to=Terminal())
+
+
+def test_canary_ends_in_order_when_its_time_is_up(
+    user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``timeout 60 manage.py jwt_revoke canary``: the session it opened does not stay."""
+    ended = []
+
+    def measure(*_args: Any, **_options: Any) -> Any:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield {}
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(canary, "measure", measure)
+    before = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as caught:
+        run("canary", "--user", "alice")
+
+    assert (caught.value.code, ended) == (143, [True])
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_canary_runs_in_any_thread(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the main thread may hear signals."""
+    measuring(monkeypatch, {"a": Worker(refused=[0.001])})
+    command = Command(stdout=io.StringIO())
+    monkeypatch.setattr(command, "_user", lambda _using, _given: user)
+    monkeypatch.setattr(processes, "live", lambda _using: [])
+    options = {"user": "alice", "url": "http://localhost/", "rounds": 1, "workers": None}
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(command.canary, "default", options).result()

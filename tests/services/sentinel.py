@@ -95,9 +95,11 @@ class Sentinel:
         Without this, a master that is killed has mostly sent all that it acknowledged, and a
         fail-over would lose nothing.
         """
-        self.replica.configure(masterauth="wrong")
+        replica = self.replica
+        replica.configure(masterauth="wrong")
         with self.master.client() as client:
             client.execute_command("CLIENT KILL TYPE replica")
+        wait_until(lambda: _link(replica) == "down", "a replica that lost its master")
 
     def attach_replica_of(self, old: Redis) -> None:
         """``old``: the master that was. It comes back, empty, and follows the new one."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from jwt_revoke import api
 from jwt_revoke.models import DeviceSession, UserTokenState
 from tests.strategies.over_http import Phone
+from tests.wire import assert_refused_header
 
 pytestmark = pytest.mark.django_db
 
@@ -40,3 +42,42 @@ def test_looking_it_up_writes_nothing(user, django_assert_num_queries):
         phone.standing()
     assert captured[0]["sql"].startswith("SELECT")
     assert (rows.values().get(), UserTokenState.objects.values().get()) == before
+
+
+# The replica cannot: it knows what was revoked, not what lives. A row that somebody deletes past
+# us is not in the log it follows.
+
+
+@pytest.fixture
+def forgotten(transactional_db, user, replica):
+    """A device whose session was deleted by hand, where the replica answers."""
+    replica()
+    phone = Phone()
+    DeviceSession.objects.filter(pk=phone.session_id).delete()
+    return phone
+
+
+@pytest.mark.django_db(transaction=True)
+def test_copy_of_the_log_does_not_miss_a_row_that_nobody_revoked(forgotten):
+    assert forgotten.standing() == "live"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_view_that_needs_the_account_finds_that_it_is_not_known(forgotten):
+    """The user is read by the statement that compares all rows."""
+    assert_refused_header(forgotten.get("/api/me/"), "revoked")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refresh_finds_that_it_is_not_known(forgotten):
+    assert not forgotten.may_renew()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_session_that_is_revoked_is_dead_at_once_and_no_row_is_asked(user, replica):
+    """What it does instead: to end a session is an entry of the log."""
+    replica()
+    phone = Phone()
+    api.revoke_session(phone.session_id)
+    DeviceSession.objects.all().delete()
+    assert phone.standing() == "revoked"

@@ -23,6 +23,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.checks import CheckMessage
 from django.db import Error, connections
 
+from ... import metrics
 from ...claims import Claims
 from ...database import describe
 from ...exceptions import Unavailable
@@ -36,6 +37,7 @@ from .listener import Listener, notify
 from .options import Options
 from .publishing import StreamPublisher
 from .redis_log import RedisLog, RedisNeeded
+from .reporting import Reporter, figures
 from .state import ReplicaState
 from .stream import Stream, StreamAway
 
@@ -59,6 +61,7 @@ class ReplicaBackend(BaseBackend):
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self.options = Options.of(options)
+        self.max_staleness = self.options.max_staleness
         self._database = DatabaseBackend({})
         self._begin()
         _instances.add(self)
@@ -72,6 +75,7 @@ class ReplicaBackend(BaseBackend):
             return None
         # Still loading, far behind, or the log's connection is lost: no outage.
         self.fallbacks += 1
+        metrics.fallbacks.inc()
         return self._database.check(claims)
 
     async def acheck(
@@ -100,6 +104,9 @@ class ReplicaBackend(BaseBackend):
     def system_checks(self) -> Sequence[CheckMessage]:
         return self.options.system_checks()
 
+    def figures(self, using: str) -> Mapping[str, Any]:
+        return figures(self.options, using)
+
     def close(self) -> None:
         self._closed = True
         with self._reading:
@@ -109,6 +116,8 @@ class ReplicaBackend(BaseBackend):
             self._publisher.close()
         if self._listener is not None:
             self._listener.close()
+        if self._reporter is not None:
+            self._reporter.close()
 
     @property
     def ready(self) -> bool:
@@ -117,11 +126,12 @@ class ReplicaBackend(BaseBackend):
 
     def status(self) -> dict[str, Any]:
         """Figures of this process, for an operator. ``age``: seconds since the last read began."""
-        cursor = self._log.cursor
+        cursor, synced = self._log.cursor, self._synced
         return {
             "log": self.options.log,
             "ready": self._ready,
-            "age": None if self._synced == _NEVER else clock() - self._synced,
+            "max_staleness": self.max_staleness,
+            "age": None if synced == _NEVER else clock() - synced,
             "sequence": cursor.sequence if cursor else None,
             "entries": len(self._state),
             "fallbacks": self.fallbacks,
@@ -142,12 +152,14 @@ class ReplicaBackend(BaseBackend):
         options, using = self.options, write_alias()
         self._using = using
         self._closed = False
+        self._trouble = ""
         self._ready = False
         self._synced = self._heard = self._retry_at = _NEVER
         self._state = ReplicaState()
         self._reading: threading.Lock = threading.Lock()
         self._background: threading.Thread | None = None
         self._listener: Listener | None = None
+        self._reporter: Reporter | None = None
         self._publisher: StreamPublisher | None = None
         self.fallbacks = self.reads = 0
         if options.log == "redis":
@@ -185,6 +197,7 @@ class ReplicaBackend(BaseBackend):
             else:
                 self._synced = started
                 self.reads += 1
+                metrics.log_read_seconds.observe(clock() - started)
                 self._attend(started)
                 return True
             self._ready, self._synced = False, _NEVER
@@ -218,17 +231,24 @@ class ReplicaBackend(BaseBackend):
         try:
             job()
         except (Behind, StreamAway, Unavailable) as error:
-            logger.warning("Replica, in the background: %s", error)
-            self._retry_at = clock() + _RETRY
+            self._put_off(str(error))
         except Error as error:
-            logger.warning("Replica, in the background: %s", describe(error))
-            self._retry_at = clock() + _RETRY
+            self._put_off(describe(error))
         except Exception:
-            self._retry_at = clock() + _RETRY
+            self._put_off("a fault of ours")
             if not self._closed:
                 logger.exception("Replica, in the background")
+        else:
+            self._trouble = ""
         finally:
             connections.close_all()  # this thread's own
+
+    def _put_off(self, trouble: str) -> None:
+        """Try again in a moment. The same trouble is said once, not twice a second."""
+        self._retry_at = clock() + _RETRY
+        if trouble != self._trouble and not self._closed:
+            logger.warning("Replica, in the background: %s", trouble)
+        self._trouble = trouble
 
     def _recover(self) -> None:
         """Connect, load or catch up; then requests read by themselves again."""
@@ -247,22 +267,26 @@ class ReplicaBackend(BaseBackend):
         except LogLost:
             log.forget()
             raise
-        if self.options.listen and self._listener is None:
-            self._listener = Listener(self._using, self.wake)
         with self._reading:
+            if self._hung_up():
+                return
+            if self._reporter is None:
+                self._reporter = Reporter(self._using, self.status)
+            if self.options.listen and self._listener is None:
+                self._listener = Listener(self._using, self.wake)
             self._ready, self._synced = True, started
-            self._hang_up_if_closed()
 
     def _reconnect(self) -> None:
         stream = self._new_stream()
         with self._reading:
             self._log.take_stream(stream)
-            self._hang_up_if_closed()
+            self._hung_up()
 
-    def _hang_up_if_closed(self) -> None:
+    def _hung_up(self) -> bool:
+        """Whether the backend was closed meanwhile; then so is what was just opened."""
         if self._closed:
-            self._ready, self._synced = False, _NEVER
             self._log.close()
+        return self._closed
 
     def _new_stream(self) -> Stream:
         options = self.options
@@ -270,8 +294,8 @@ class ReplicaBackend(BaseBackend):
 
     def _publish_for_others(self) -> None:
         number(self._using)
-        if self._publisher is not None:
-            self._publisher.publish(self._using)
+        if self._publisher is not None and not self._publisher.publish(self._using):
+            raise StreamAway("not published")
 
 
 _instances: Final[WeakSet[ReplicaBackend]] = WeakSet()

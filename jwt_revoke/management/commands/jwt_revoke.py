@@ -1,8 +1,13 @@
-"""``manage.py jwt_revoke prune|revoke|reconcile|status``."""
+"""``manage.py jwt_revoke prune|revoke|reconcile|status|canary``."""
 
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -10,8 +15,11 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from jwt_revoke import api, maintenance
-from jwt_revoke.exceptions import Unavailable
+from jwt_revoke import api, canary, maintenance, processes
+from jwt_revoke.backends.base import get_backend
+from jwt_revoke.conf import conf
+from jwt_revoke.exceptions import SignInRefused, Unavailable
+from jwt_revoke.management.tables import of_processes, of_workers
 from jwt_revoke.models import EFFECT_ACCESS, EFFECT_SESSION, write_alias
 
 
@@ -52,8 +60,30 @@ class Command(BaseCommand):
         for batched in (prune, reconcile):
             batched.add_argument("--batch-size", type=_positive, default=1000, metavar="ROWS")
 
-        status = commands.add_parser("status", help="Show how many sessions and revocations.")
+        status = commands.add_parser(
+            "status", help="Show how many sessions and revocations, and who follows the log."
+        )
         status.set_defaults(run=self.status)
+
+        canary = commands.add_parser(
+            "canary",
+            help="Revoke sessions of a user's, and time how long each live worker takes to refuse "
+            "them. Exits with 1 when one took longer than it may.",
+        )
+        canary.add_argument("--user", required=True, metavar="NAME", help="Best one of its own.")
+        canary.add_argument(
+            "--url",
+            default="http://127.0.0.1:8000/api/auth/",
+            help="Where the site has jwt_revoke.urls. Default: %(default)s",
+        )
+        canary.add_argument(
+            "--workers",
+            type=_positive,
+            metavar="N",
+            help="How many there are. Default: until none is new for two seconds.",
+        )
+        canary.add_argument("--rounds", type=_positive, default=10, metavar="N")
+        canary.set_defaults(run=self.canary)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
@@ -111,9 +141,53 @@ class Command(BaseCommand):
             _("Newest revocation"): found.newest_revocation or _("none"),
             _("Generation"): found.generation,
         }
+        rows[_("Backend")] = conf.BACKEND
+        rows |= found.backend
+        if found.log is not None:
+            rows[_("Newest number")] = found.log.newest
+            rows[_("Without a number")] = found.log.unnumbered
+        if found.oldest_wait is not None:
+            seconds = found.oldest_wait.total_seconds()
+            rows[_("The oldest of them waits")] = _("%(seconds).1f s") % {"seconds": seconds}
         width = max(map(len, rows))
         for name, value in rows.items():
             self.stdout.write(f"{name:<{width}}  {value}")
+        if found.processes or found.log is not None:
+            self.stdout.write("")
+            self._table(of_processes(found.processes))
+
+    def canary(self, using: str, options: dict[str, Any]) -> None:
+        """Measure, and say how it went."""
+        user, bound = self._user(using, options["user"]), get_backend().max_staleness
+        found: Mapping[str, canary.Worker] = {}
+        try:
+            with _ended_in_order():
+                for found in canary.measure(
+                    canary.Site(options["url"]),
+                    user,
+                    bound=bound,
+                    rounds=options["rounds"],
+                    wanted=options["workers"],
+                ):
+                    self._progress("checks", sum(worker.checks for worker in found.values()))
+        except canary.CanaryFailed as failed:
+            raise CommandError(failed.detail) from failed
+        except SignInRefused as refused:
+            raise CommandError(_("That user cannot sign in: %s") % refused.detail) from refused
+        self._end_progress()
+        self._table(of_workers(found, {str(row.pk): str(row) for row in processes.live(using)}))
+        late = [name for name, worker in found.items() if canary.is_late(worker, bound)]
+        if late:
+            raise CommandError(
+                _("%(late)d of %(all)d workers accepted later than %(bound)g s after the call.")
+                % {"late": len(late), "all": len(found), "bound": bound}
+            )
+
+    def _table(self, rows: Sequence[Sequence[str]]) -> None:
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for first, *others in rows:
+            cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
+            self.stdout.write("  ".join([f"{first:<{widths[0]}}", *cells]))
 
     def _user(self, using: str, given: str) -> Any:
         model = get_user_model()
@@ -133,10 +207,26 @@ class Command(BaseCommand):
             self.stdout.write(f"\r{what}: {done}", ending="")
             self.stdout.flush()
 
-    def _say(self, text: str, figures: dict[str, Any]) -> None:
+    def _end_progress(self) -> None:
         if self.stdout.isatty():
             self.stdout.write("\r\033[K", ending="")
+
+    def _say(self, text: str, figures: dict[str, Any]) -> None:
+        self._end_progress()
         self.stdout.write(self.style.SUCCESS(text % figures))
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM, as a time limit sends it, leaves the block as Ctrl-C does: no canary stays live."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no other may ask for signals
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_received: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _positive(text: str) -> int:

@@ -337,12 +337,18 @@ def test_a_connection_that_breaks_is_replaced_in_the_background(reader: Reader) 
     assert reader.read() == {"1"}
 
 
-def test_times_are_read_as_they_were_written(reader: Reader, settings: Any) -> None:
-    """Whatever ``USE_TZ`` says: an entry taken for older than it is would be forgotten."""
+@pytest.mark.parametrize("use_tz", [True, False])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_times_are_read_as_they_were_written(
+    reader: Reader, settings: Any, zone: str, use_tz: bool
+) -> None:
+    """Whatever the site's zone: an entry taken for hours older than it is would be forgotten."""
+    settings.TIME_ZONE, settings.USE_TZ = zone, use_tz
     until = timezone.now().replace(microsecond=0) + timedelta(minutes=9)
     append("1", expires_at=until)
     reader.catch_up()
-    assert abs(reader.state.users["1"][2] - database_log.CLOCK_SKEW - until.timestamp()) <= 1
+    expires = reader.state.users["1"][2] - database_log.CLOCK_SKEW
+    assert abs(expires - until.timestamp()) <= 1
 
 
 @pytest.mark.postgresql

@@ -41,7 +41,7 @@ class Reader:
         self.log._page = count  # type: ignore[method-assign]
 
     def connect(self) -> None:
-        self.log.take_stream(Stream("default", KEY, 0.3))
+        self.log.take_stream(Stream("default", KEY, 3))
 
     def read(self) -> set[str]:
         self.log.read(self.state)
@@ -77,7 +77,7 @@ def append(subject: str, **fields: Any) -> Revocation:
 
 
 def publish() -> bool:
-    publisher = StreamPublisher("default", KEY, 0.3)
+    publisher = StreamPublisher("default", KEY, 3)
     done = publisher.publish("default")
     publisher.close()
     return done
@@ -128,7 +128,7 @@ def test_whatever_redis_loses_the_database_answers_at_once(
             client.xtrim(KEY, maxlen=0, approximate=False)
         else:
             client.delete(KEY)
-            Stream("default", KEY, 0.3).begin(entry_of("0"))
+            Stream("default", KEY, 3).begin(entry_of("0"))
     assert reader.read() == {"0", "1"}
     assert reader.database_reads == 1
 
@@ -171,7 +171,7 @@ def test_a_stream_begun_anew_while_the_database_is_read_is_noticed(
         with redis.client() as client:
             client.delete(KEY)
         reader.log._page = page  # type: ignore[method-assign]
-        Stream("default", KEY, 0.3).begin(entry_of("0"))  # and swallowed by a stalled process
+        Stream("default", KEY, 3).begin(entry_of("0"))  # and swallowed by a stalled process
         return found
 
     reader.log._page = meanwhile  # type: ignore[method-assign]
@@ -271,7 +271,7 @@ def test_a_publisher_far_behind_begins_anew(
 
 def test_a_publisher_before_the_first_entry_has_nothing_to_do(cache_in_redis: Any) -> None:
     assert publish()
-    assert Stream("default", KEY, 0.3).newest() is None
+    assert Stream("default", KEY, 3).newest() is None
 
 
 def test_a_publisher_meets_a_stream_of_another_database(reader: Reader) -> None:
@@ -291,7 +291,7 @@ def test_a_publisher_leaves_a_redis_that_is_away_alone_for_a_while(
         "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
     }
     asked: list[int] = []
-    publisher = StreamPublisher("default", KEY, 0.3)
+    publisher = StreamPublisher("default", KEY, 3)
     monkeypatch.setattr(
         "jwt_revoke.backends.replica.publishing.Stream",
         lambda *args: asked.append(1) or Stream(*args),

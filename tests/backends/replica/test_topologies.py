@@ -92,7 +92,7 @@ class Contract:
     def test_the_stream_holds_what_was_published(self, replica: Any, phone: Device) -> None:
         replica(**self.options)
         api.end_session(phone.session_id)
-        found = Stream("default", KEY, 0.3).newest()
+        found = Stream("default", KEY, 3).newest()
         assert found is not None
 
 
@@ -123,7 +123,7 @@ def test_after_a_fail_over_the_new_master_is_followed(
 
 def test_the_node_that_lost_the_key_s_slot_is_as_good_as_away(by_cluster: Any) -> None:
     """MOVED: who serves the key now is asked of the cluster, for a new connection."""
-    stream = Stream("default", KEY, 0.3)
+    stream = Stream("default", KEY, 3)
 
     def ask_for_other_keys() -> None:
         for name in range(50):  # one of three masters holds them all by chance alone
