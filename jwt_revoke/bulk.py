@@ -90,7 +90,9 @@ def revoke_sessions(using: str, sessions: QuerySet[DeviceSession], cause: Cause)
     with atomically(using):
         batch = uuid4()
         count = end_sessions(using, sessions, cause, batch)
-        if count:
+        if not count:
+            log.publish_again(using)
+        else:
             log.announce(
                 using,
                 cause,

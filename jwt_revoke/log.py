@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol
 from uuid import UUID, uuid4
 
@@ -152,8 +153,7 @@ def announce(
     """
 
     def tell() -> None:
-        for publisher in publishers:
-            publisher.publish(using)
+        _publish(using)
         logger.info(
             "Revoked: scope=%s subject=%s effect=%s reason=%s actor=%s batch=%s count=%d",
             *(scope, subject, effect, cause.reason, cause.actor, batch, count),
@@ -171,6 +171,19 @@ def announce(
 
     # robust: a receiver's fault must not look like a failed commit to whoever revoked.
     transaction.on_commit(tell, using=using, robust=True)
+
+
+def publish_again(using: str) -> None:
+    """What was asked for stands already, perhaps by a process that died before it passed it on.
+
+    Whoever repeats the call is told that it is done: so it must be effective by then.
+    """
+    transaction.on_commit(partial(_publish, using), using=using, robust=True)
+
+
+def _publish(using: str) -> None:
+    for publisher in publishers:
+        publisher.publish(using)
 
 
 def first_version(using: str, user_pk: Any) -> int:

@@ -39,6 +39,7 @@ def revoke_token(using: str, claims: Claims, cause: Cause) -> bool:
     """Deny one access token by its ``jti`` until it expires (s04, s30). False = it was already."""
     denied = Revocation.objects.using(using).filter(scope=SCOPE_TOKEN, subject=claims.jti)
     if denied.exists():
+        log.publish_again(using)
         return False
     with atomically(using):
         log.append(
@@ -63,6 +64,7 @@ def revoke_session(using: str, session_id: UUID, cause: Cause) -> bool:
             .update(ended_at=timezone.now(), end_reason=cause.reason)
         )
         if not ended:
+            log.publish_again(using)
             return False
         subject = str(session_id)
         log.append(using, cause, scope=SCOPE_SESSION, subject=subject, effect=EFFECT_SESSION)

@@ -18,7 +18,7 @@ from ..authentication import TokenNotValid, authenticate_token, bearer_token, re
 from ..codec import decode_access
 from ..exceptions import TokenRefused
 from ..keystore import key_ring
-from ..log import Cause
+from ..log import Cause, publish_again
 from ..models import DeviceSession, write_alias
 from ..standing import all_ended_since, live_sessions
 from ..throttles import PasswordThrottle, PasswordUserThrottle
@@ -129,7 +129,11 @@ class ReauthenticateView(SignedInView):
 
 
 def _was_done(raw: str) -> bool:
+    using = write_alias()
     try:
-        return all_ended_since(write_alias(), decode_access(raw, key_ring(), expired_too=True))
+        done = all_ended_since(using, decode_access(raw, key_ring(), expired_too=True))
     except TokenRefused:
         return False
+    if done:
+        publish_again(using)
+    return done

@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -492,11 +493,8 @@ def test_what_a_killed_process_left_is_passed_on_by_the_next_that_looks(
 ) -> None:
     backend, claims = replica(log=log, reconcile_interval=0.1), claims_of(phone)
     check_by_copy(claims)
-    publishers, log_of_the_database.publishers[:] = list(log_of_the_database.publishers), []
-    try:
+    with nobody_publishing():
         api.end_session(laptop.session_id)
-    finally:
-        log_of_the_database.publishers[:] = publishers
     assert Revocation.objects.filter(sequence=None).count() == 1
     deadline = time.monotonic() + 20
     while Revocation.objects.filter(sequence=None).exists():
@@ -505,6 +503,54 @@ def test_what_a_killed_process_left_is_passed_on_by_the_next_that_looks(
         time.sleep(0.02)
     with pytest.raises(TokenRevoked):
         check_by_copy(claims_of(laptop))
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda phone: api.end_session(phone.session_id),
+        lambda phone: api.revoke_sessions(phone.device_session.__class__.objects.all()),
+        lambda phone: phone.post("/api/auth/logout/"),
+        lambda phone: phone.post("/api/auth/logout/all/"),
+    ],
+    ids=["session", "sessions", "log-out", "log out everywhere"],
+)
+def test_a_call_repeated_after_its_process_died_returns_once_it_is_effective(
+    replica: Any, cache_in_redis: Any, phone: Device, again: Any
+) -> None:
+    """Invariant 1: what is answered "done before" was committed, and perhaps not passed on."""
+    backend, claims = replica(log="redis", reconcile_interval=5.0), claims_of(phone)
+    api.revoke_token(claims_of(phone, jti="makes the stream begin"))
+    check_by_copy(claims)
+    with nobody_publishing():
+        api.end_session(phone.session_id)
+        api.revoke_user(claims.sub)
+    again(phone)
+    found = Stream("default", "{jwt_revoke}:log", 3).newest()
+    assert found
+    assert found[0].sequence == Revocation.objects.order_by("-sequence")[0].sequence >= 3
+    with pytest.raises(TokenRevoked):
+        backend.check(claims)
+
+
+def test_a_token_denied_twice_is_passed_on_the_second_time(
+    replica: Any, cache_in_redis: Any, phone: Device
+) -> None:
+    replica(log="redis")
+    with nobody_publishing():
+        assert api.revoke_token(phone.access)
+    assert not api.revoke_token(phone.access)
+    assert Stream("default", "{jwt_revoke}:log", 3).newest() is not None
+
+
+@contextlib.contextmanager
+def nobody_publishing() -> Iterator[None]:
+    """As if each process died right after its commit."""
+    publishers, log_of_the_database.publishers[:] = list(log_of_the_database.publishers), []
+    try:
+        yield
+    finally:
+        log_of_the_database.publishers[:] = publishers
 
 
 # --- processes

@@ -1,0 +1,40 @@
+"""The suite on trial: it convicts a backend that is wrong, and acquits one that is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import services
+from tests.faults.crew import crew
+from tests.faults.forgetful import REMEMBERED
+from tests.faults.site import Site
+
+SHORT = 6.0
+DATABASE = {"BACKEND": "jwt_revoke.backends.database.DatabaseBackend", "OPTIONS": {}}
+FORGETFUL = {"BACKEND": "tests.faults.forgetful.ForgetfulBackend", "OPTIONS": {}}
+
+
+@pytest.fixture
+def database(start: Any) -> Any:
+    return start(services.postgresql())
+
+
+def test_a_backend_that_remembers_verdicts_is_convicted(database: Any, tmp_path: Path) -> None:
+    with crew(tmp_path, Site(database.url, FORGETFUL), seconds=SHORT) as run:
+        pass
+    findings = run.findings(healed=0)
+    print("\n".join([str(findings), *findings.problems()]))
+    assert len(findings.violations) > 10
+    late = [one.read.start - one.revocation.end for one in findings.violations]
+    stale = REMEMBERED + 0.5  # which a busy machine adds
+    assert 0 <= min(late) <= max(late) < stale
+    assert run.findings(bound=stale, healed=0).problems() == []
+
+
+def test_the_database_backend_is_acquitted(database: Any, tmp_path: Path) -> None:
+    with crew(tmp_path, Site(database.url, DATABASE), seconds=SHORT) as run:
+        pass
+    run.assert_sound(healed=0)
