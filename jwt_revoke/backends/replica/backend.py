@@ -38,12 +38,11 @@ from .options import Options
 from .publishing import StreamPublisher
 from .redis_log import RedisLog, RedisNeeded
 from .reporting import Reporter, figures
-from .state import ReplicaState
+from .state import NEVER, ReplicaState
 from .stream import Stream, StreamAway
 
 logger: Final = logging.getLogger("jwt_revoke")
 
-_NEVER: Final = float("-inf")
 _RETRY: Final = 0.5
 """Seconds between two attempts in the background."""
 _UNATTENDED: Final = 0.5
@@ -68,10 +67,12 @@ class ReplicaBackend(BaseBackend):
 
     def check(self, claims: Claims, max_staleness: float | None = None) -> AbstractBaseUser | None:
         # What a check within bounds does not do: lock, allocate, log, ask anybody.
-        bound = self.options.max_staleness if max_staleness is None else max_staleness
-        required = max(clock() - bound, self._heard)
-        if self._synced >= required or self._sync(required):
-            self._state.judge(claims)
+        required = self._required(max_staleness)
+        # Its own age goes with the copy: it may be replaced by an empty one at any moment.
+        state = self._state
+        fresh = state if state.synced >= required else self._sync(required)
+        if fresh is not None:
+            fresh.judge(claims)
             return None
         # Still loading, far behind, or the log's connection is lost: no outage.
         self.fallbacks += 1
@@ -81,9 +82,9 @@ class ReplicaBackend(BaseBackend):
     async def acheck(
         self, claims: Claims, max_staleness: float | None = None
     ) -> AbstractBaseUser | None:
-        bound = self.options.max_staleness if max_staleness is None else max_staleness
-        if self._synced >= max(clock() - bound, self._heard):
-            self._state.judge(claims)
+        state = self._state
+        if state.synced >= self._required(max_staleness):
+            state.judge(claims)
             return None
         return await super().acheck(claims, max_staleness)
 
@@ -110,7 +111,7 @@ class ReplicaBackend(BaseBackend):
     def close(self) -> None:
         self._closed = True
         with self._reading:
-            self._synced = _NEVER
+            self._state.synced = NEVER
             self._log.close()
         if self._publisher is not None:
             self._publisher.close()
@@ -126,12 +127,12 @@ class ReplicaBackend(BaseBackend):
 
     def status(self) -> dict[str, Any]:
         """Figures of this process, for an operator. ``age``: seconds since the last read began."""
-        cursor, synced = self._log.cursor, self._synced
+        cursor, synced = self._log.cursor, self._state.synced
         return {
             "log": self.options.log,
             "ready": self._ready,
             "max_staleness": self.max_staleness,
-            "age": None if synced == _NEVER else clock() - synced,
+            "age": None if synced == NEVER else clock() - synced,
             "sequence": cursor.sequence if cursor else None,
             "entries": len(self._state),
             "fallbacks": self.fallbacks,
@@ -154,7 +155,7 @@ class ReplicaBackend(BaseBackend):
         self._closed = False
         self._trouble = ""
         self._ready = False
-        self._synced = self._heard = self._retry_at = _NEVER
+        self._heard = self._retry_at = NEVER
         self._state = ReplicaState()
         self._reading: threading.Lock = threading.Lock()
         self._background: threading.Thread | None = None
@@ -171,19 +172,25 @@ class ReplicaBackend(BaseBackend):
         else:
             self._log = DatabaseLog(using, options.timeout)
 
-    def _sync(self, required: float) -> bool:
-        """Read the log unless somebody did since ``required``. False = it can't be had now."""
+    def _required(self, max_staleness: float | None) -> float:
+        """The moment since which the log must have been read."""
+        bound = self.max_staleness if max_staleness is None else max_staleness
+        return max(clock() - bound, self._heard)
+
+    def _sync(self, required: float) -> ReplicaState | None:
+        """The copy, read unless somebody did since ``required``. None = it can't be had now."""
         if not self._reading.acquire(timeout=self.options.timeout):
-            return False
+            return None
         try:
-            if self._synced >= required:
-                return True  # the one we waited for began after we did
+            state = self._state
+            if state.synced >= required:
+                return state  # the one we waited for began after we did
             if not self._ready:
                 self._start(self._recover)
-                return False
+                return None
             started = clock()
             try:
-                self._log.read(self._state)
+                self._log.read(state)
             except LogLost as lost:
                 logger.warning("The log is loaded anew: %s", lost)
                 self._log.forget()
@@ -195,14 +202,14 @@ class ReplicaBackend(BaseBackend):
             except Unavailable as error:
                 logger.warning("The log cannot be read: %s", error.detail)
             else:
-                self._synced = started
+                state.synced = started
                 self.reads += 1
                 metrics.log_read_seconds.observe(clock() - started)
                 self._attend(started)
-                return True
-            self._ready, self._synced = False, _NEVER
+                return state
+            self._ready, state.synced = False, NEVER
             self._start(self._recover)
-            return False
+            return None
         finally:
             self._reading.release()
 
@@ -274,7 +281,7 @@ class ReplicaBackend(BaseBackend):
                 self._reporter = Reporter(self._using, self.status)
             if self.options.listen and self._listener is None:
                 self._listener = Listener(self._using, self.wake)
-            self._ready, self._synced = True, started
+            self._ready, self._state.synced = True, started
 
     def _reconnect(self) -> None:
         stream = self._new_stream()

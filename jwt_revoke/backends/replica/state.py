@@ -24,6 +24,7 @@ CLOCK_SKEW: Final = 600
 """Seconds by which the clocks of the machines may differ, both ways together: what a writer dates
 too early is kept as long as the tokens that it covers may live by ours."""
 
+NEVER: Final = float("-inf")
 _FIRST_TIDY: Final = 10_000
 
 Loaded = tuple[str, str, str, int | None, int]
@@ -34,6 +35,8 @@ class ReplicaState:
     """The live revocations, by what a token is looked up by."""
 
     def __init__(self) -> None:
+        self.synced = NEVER
+        """When the last read of the log that is in here began (``clock``)."""
         self.generation = 0
         self.generation_floor = 0
         self.users: dict[str, tuple[int, int, int]] = {}

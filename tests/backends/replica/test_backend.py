@@ -22,6 +22,7 @@ from jwt_revoke.backends.base import get_backend
 from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.backends.replica import backend as module
 from jwt_revoke.backends.replica.connection import LogConnection
+from jwt_revoke.backends.replica.state import ReplicaState
 from jwt_revoke.backends.replica.stream import Stream
 from jwt_revoke.exceptions import TokenRevoked, Unavailable
 from jwt_revoke.models import Revocation
@@ -397,6 +398,27 @@ def test_a_database_fault_in_the_background_is_logged_without_its_message(
     backend._background.join()
     assert "OperationalError" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_copy_that_is_replaced_meanwhile_lets_nothing_pass(
+    replica: Any, phone: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant 1: between "fresh enough" and the look-up the log is found lost, and the copy is
+    begun anew, empty."""
+    backend, claims = replica(max_staleness=60), claims_of(phone)
+    api.end_session(phone.session_id)
+    with pytest.raises(TokenRevoked):
+        check_by_copy(claims)
+    real = module.clock
+
+    def replaced_meanwhile() -> float:
+        backend._ready, backend._state = False, ReplicaState()
+        return real()
+
+    monkeypatch.setattr(module, "clock", replaced_meanwhile)
+    with pytest.raises(TokenRevoked):
+        backend.check(claims)
+    assert backend.fallbacks > 0
 
 
 # --- redis

@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY
 from jwt_revoke import api
 from jwt_revoke.backends.base import get_backend
 from jwt_revoke.backends.replica import ReplicaBackend, reporting
-from jwt_revoke.backends.replica.backend import _NEVER
+from jwt_revoke.backends.replica.state import NEVER
 from jwt_revoke.backends.replica.stream import Stream, StreamLost
 from jwt_revoke.models import ReplicaProcess, Revocation
 from jwt_revoke.processes import this_process
@@ -130,7 +130,7 @@ def test_a_process_whose_log_cannot_be_read_says_so(
 ) -> None:
     backend = replica()
     until_ready(backend)
-    backend._synced, backend._log.cursor = _NEVER, None
+    backend._state.synced, backend._log.cursor = NEVER, None
 
     backend._reporter._report()
 
@@ -312,7 +312,7 @@ def test_a_copy_that_is_none_is_shown_although_the_database_is_away(
     backend = replica()
     until_ready(backend)
     monkeypatch.setattr(reporting, "log_figures", away)
-    backend._synced = _NEVER
+    backend._state.synced = NEVER
 
     backend._reporter._report()
 
