@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
+from jwt_revoke import codec
 from jwt_revoke.testing import Device
 
 PASSWORD = "correct horse battery staple"
@@ -50,3 +51,17 @@ def laptop(user: Any) -> Device:
 @pytest.fixture
 def anonymous() -> APIClient:
     return APIClient()
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that PyJWT was given to verify."""
+    seen: list[str] = []
+    real = codec._VERIFIER.decode
+
+    def decode(raw: str, *args: Any, **kwargs: Any) -> Any:
+        seen.append(raw)
+        return real(raw, *args, **kwargs)
+
+    monkeypatch.setattr(codec._VERIFIER, "decode", decode)
+    return seen

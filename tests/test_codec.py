@@ -207,19 +207,6 @@ def test_access_token_does_not_look_like_a_refresh_token():
 
 
 @pytest.fixture
-def verified(monkeypatch):
-    """The texts that PyJWT was given to verify."""
-    seen, real = [], codec._VERIFIER.decode
-
-    def decode(raw, *args, **kwargs):
-        seen.append(raw)
-        return real(raw, *args, **kwargs)
-
-    monkeypatch.setattr(codec._VERIFIER, "decode", decode)
-    return seen
-
-
-@pytest.fixture
 def cache_of(settings):
     """``cache_of(size)`` sets how many tokens are kept."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jwt_revoke import api, codec
+from jwt_revoke import api
 from tests.strategies.over_http import Phone
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,19 +16,6 @@ def followed(request, user, replica):
     if request.param == "redis":
         request.getfixturevalue("cache_in_redis")
     return replica(log=request.param)
-
-
-@pytest.fixture
-def verified(monkeypatch):
-    """The texts whose signature was verified in this process."""
-    seen, real = [], codec._VERIFIER.decode
-
-    def decode(raw, *args, **kwargs):
-        seen.append(raw)
-        return real(raw, *args, **kwargs)
-
-    monkeypatch.setattr(codec._VERIFIER, "decode", decode)
-    return seen
 
 
 def test_signature_is_verified_once_however_many_requests_bring_it(verified):

@@ -27,7 +27,7 @@ from .state import CLOCK_SKEW, Loaded, ReplicaState
 
 PAGE: Final = 1000
 """Entries that a request's own read takes in; more are left to a thread in the background."""
-_LOAD_PAGE: Final = 20_000
+_LOAD_PAGE: Final = 5_000
 _PATIENCE: Final = 10.0
 """Seconds for a statement in the background, where no request waits for it."""
 _REMEMBERED_BATCHES: Final = 1000

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jwt_revoke.backends.replica.connection import LogConnection
 from tests.backends.replica.following import PATH, redis_server
 
 
@@ -46,3 +47,17 @@ def replica(settings: Any) -> Any:
         return get_backend()
 
     return configure
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements of the log's own connections."""
+    asked: list[str] = []
+    rows = LogConnection.rows
+
+    def count(self: Any, sql: str, params: Any) -> Any:
+        asked.append(sql)
+        return rows(self, sql, params)
+
+    monkeypatch.setattr(LogConnection, "rows", count)
+    return asked

@@ -21,7 +21,6 @@ from jwt_revoke import log as log_of_the_database
 from jwt_revoke.backends.base import get_backend
 from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.backends.replica import backend as module
-from jwt_revoke.backends.replica.connection import LogConnection
 from jwt_revoke.backends.replica.state import ReplicaState
 from jwt_revoke.backends.replica.stream import Stream
 from jwt_revoke.exceptions import TokenRevoked, Unavailable
@@ -33,20 +32,6 @@ from tests.backends.replica.following import check_by_copy, until_ready
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 AWAY = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The statements of the log's own connections."""
-    asked: list[str] = []
-    rows = LogConnection.rows
-
-    def count(self: Any, sql: str, params: Any) -> Any:
-        asked.append(sql)
-        return rows(self, sql, params)
-
-    monkeypatch.setattr(LogConnection, "rows", count)
-    return asked
 
 
 class Clock:

@@ -21,6 +21,7 @@ from jwt_revoke.backends.replica.state import ReplicaState
 from jwt_revoke.exceptions import Unavailable
 from jwt_revoke.models import LogCounter, Revocation
 from jwt_revoke.numbering import number
+from tests.backends.replica.entries import append
 from tests.conftest import make_user
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -58,18 +59,6 @@ def reader(settings: Any) -> Any:
     reader = Reader()
     yield reader
     reader.log.close()
-
-
-def append(subject: str = "1", scope: str = "user", **fields: Any) -> Revocation:
-    now = timezone.now()
-    values = {
-        "effect": "session",
-        "version": 5,
-        "created_at": now,
-        "expires_at": now + timedelta(minutes=5),
-        **fields,
-    }
-    return Revocation.objects.create(uid=uuid4(), scope=scope, subject=subject, **values)
 
 
 def test_before_it_is_loaded_it_knows_nothing_and_says_so(reader: Reader) -> None:
@@ -306,22 +295,15 @@ def test_a_long_outbox_has_to_be_numbered_first(
     assert len(reader.read()) == 3
 
 
-def test_a_read_is_one_statement(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_is_one_statement(reader: Reader, reads: list[str]) -> None:
     """One round trip, whatever is new."""
     reader.catch_up()
-    asked: list[str] = []
-    rows = LogConnection.rows
-
-    def count(self: Any, sql: str, params: Any) -> Any:
-        asked.append(sql)
-        return rows(self, sql, params)
-
-    monkeypatch.setattr(LogConnection, "rows", count)
+    reads.clear()
     reader.read()
     numbered("1", "2")
     append("3")
     assert reader.read() == {"1", "2", "3"}
-    assert len(asked) == 2
+    assert len(reads) == 2
 
 
 def test_a_connection_that_breaks_is_replaced_in_the_background(reader: Reader) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.utils import timezone
 
 from jwt_revoke.backends.replica import redis_log
 from jwt_revoke.backends.replica.database_log import Behind, LogLost
@@ -17,6 +15,7 @@ from jwt_revoke.backends.replica.state import ReplicaState
 from jwt_revoke.backends.replica.stream import Stream
 from jwt_revoke.models import LogCounter, Revocation
 from jwt_revoke.numbering import number
+from tests.backends.replica.entries import append
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -62,18 +61,6 @@ def reader(cache_in_redis: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     reader.catch_up()
     yield reader
     reader.log.close()
-
-
-def append(subject: str, **fields: Any) -> Revocation:
-    now = timezone.now()
-    values = {
-        "effect": "session",
-        "version": 5,
-        "created_at": now,
-        "expires_at": now + timedelta(minutes=5),
-        **fields,
-    }
-    return Revocation.objects.create(uid=uuid4(), scope="user", subject=subject, **values)
 
 
 def publish() -> bool:
