@@ -55,7 +55,7 @@ def test_access_token_lives_on_and_refresh_refuses(user, revoke, monkeypatch):
 def test_token_lives_until_it_expires_and_no_longer(user, monkeypatch):
     phone = Phone()
     api.revoke_user(user)
-    step_clock(monkeypatch, 299)
+    step_clock(monkeypatch, 280)
     assert phone.standing() == "live"
 
 

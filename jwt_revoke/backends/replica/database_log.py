@@ -239,7 +239,7 @@ class _Queries:
         # In steps that are each a plain range of the index: those after a moment, and the rest of
         # those at the same one, of which a batch has as many as it has members.
         moment = Slot("moment", models.DateTimeField())
-        reached = Subquery(Revocation.objects.filter(pk=last).values("expires_at"))
+        reached = Subquery(Revocation.objects.filter(pk=last).values("expires_at")[:1])
         self._first, self._later = (
             _compiled(
                 connection,
