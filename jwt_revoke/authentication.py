@@ -8,9 +8,10 @@ REST_FRAMEWORK = {
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -22,12 +23,8 @@ from rest_framework.request import Request
 
 from . import metrics
 from .actor import set_actor
-from .backends.base import (
-    BaseBackend,
-    get_backend,
-    get_database_backend,
-    get_strict_backend,
-)
+from .backends.base import get_backend, get_database_backend, get_strict_backend
+from .backends.database import DatabaseBackend
 from .claims import Claims
 from .codec import decode_access
 from .conf import conf
@@ -38,6 +35,8 @@ from .models import write_alias
 from .standing import user_key
 
 logger: Final = logging.getLogger("jwt_revoke")
+
+T = TypeVar("T")
 
 _REALM: Final = "api"
 _MESSAGES: Final = {
@@ -80,6 +79,7 @@ class ServiceUnavailable(APIException):
     default_detail = _("Temporarily unavailable. Try again.")
     default_code = "unavailable"
     wait = Unavailable.retry_after
+    silent_variable_failure = True
 
 
 class JWTAuthentication(BaseAuthentication):
@@ -94,7 +94,10 @@ class JWTAuthentication(BaseAuthentication):
             raw = bearer_token(request)
             if raw is None:
                 return None
-            user, claims = authenticate_token(raw, request, _staleness_wanted(request))
+            view = _view_of(request)
+            # In a coroutine a query at an attribute's access would be an error.
+            defer = not getattr(view, "view_is_async", False)
+            user, claims = authenticate_token(raw, request, _staleness_wanted(view), defer=defer)
         except TokenNotValid:
             note_refusal(request)
             raise
@@ -108,29 +111,33 @@ class JWTAuthentication(BaseAuthentication):
 
 @sensitive_variables()
 def authenticate_token(
-    raw: str, request: Request | None = None, max_staleness: float | None = None
+    raw: str,
+    request: Request | None = None,
+    max_staleness: float | None = None,
+    *,
+    defer: bool = True,
 ) -> tuple[AbstractBaseUser, Claims]:
     """The user and claims of an access token that lives; else raises 401 or 503.
 
     Where the backend needs no row, the user is deferred: the first need of a field but its key
     reads the row, and answers 401 when the account is gone, inactive or has another password.
-    In a coroutine it comes loaded; call this by ``sync_to_async`` there.
+    ``defer=False`` gives a loaded one, for async code: ``sync_to_async(authenticate_token)``.
     """
     try:
         claims = decode_access(raw, key_ring())
     except TokenRefused as error:
         raise refused(error) from None
-    user = _judged(get_backend(), claims, max_staleness)
-    return (_without_row(claims, request) if user is None else user), claims
+    user = _judged(get_backend().check, claims, max_staleness)
+    return (_without_row(claims, request, defer=defer) if user is None else user), claims
 
 
-def _without_row(claims: Claims, request: Request | None) -> AbstractBaseUser:
+def _without_row(claims: Claims, request: Request | None, *, defer: bool) -> AbstractBaseUser:
     model = get_user_model()
     key = user_key(claims)
     if key is None:
         raise refused(TokenRevoked("no such user"))
     load = partial(_load, claims, request)
-    if not can_defer(model):
+    if not (defer and can_defer(model)):
         return load()
     user: AbstractBaseUser = deferred_user(model, write_alias(), key, load)
     return user
@@ -138,33 +145,34 @@ def _without_row(claims: Claims, request: Request | None) -> AbstractBaseUser:
 
 @sensitive_variables()
 def _load(claims: Claims, request: Request | None) -> AbstractBaseUser:
+    backend = cast("DatabaseBackend", get_database_backend())
     try:
-        user = _judged(get_database_backend(), claims)
+        return _judged(backend.load, claims)
     except TokenNotValid:
         if request is not None:
             note_refusal(request)
         raise
-    assert user is not None  # noqa: S101  (for the type checker: that backend reads the row)
-    return user
 
 
-def _staleness_wanted(request: Request) -> float | None:
+def _view_of(request: Request) -> Any:
+    return (request.parser_context or {}).get("view")
+
+
+def _staleness_wanted(view: Any) -> float | None:
     """``max_staleness`` of the view (s21): seconds or a ``timedelta``; ``None`` = the backend's."""
-    view = (request.parser_context or {}).get("view")
     wanted: Any = getattr(view, "max_staleness", None)
     return wanted.total_seconds() if isinstance(wanted, timedelta) else wanted
 
 
 def check_strictly(claims: Claims) -> None:
     """Let a token pass that lives at this moment, whatever the backend; else 401 or 503."""
-    _judged(get_strict_backend(), claims)
+    _judged(get_strict_backend().check, claims)
 
 
-def _judged(
-    backend: BaseBackend, claims: Claims, max_staleness: float | None = None
-) -> AbstractBaseUser | None:
+def _judged(check: Callable[..., T], claims: Claims, *arguments: Any) -> T:
+    """What ``check`` returns; what it raises as an answer."""
     try:
-        user = backend.check(claims, max_staleness)
+        user = check(claims, *arguments)
     except TokenRefused as error:
         metrics.checked(error.slug)
         raise refused(error) from None

@@ -119,6 +119,11 @@ def judge(claims: Claims, facts: Facts, now: datetime.datetime) -> None:
         raise TokenStale(_superseded("generation", claims, claims.gen, generation))
     if facts.denied:
         raise TokenStale("token revoked by its jti")
+    require_account(facts)
+
+
+def require_account(facts: Facts) -> None:
+    """Raise ``TokenStale`` unless the user is active and has the password that was recorded."""
     if not is_active(facts.user):
         raise TokenStale("user is inactive")
     current = password_fingerprint(facts.user.password)

@@ -17,10 +17,16 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models.signals import post_init, pre_init
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
+from django.urls import path
 from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
 
+from jwt_revoke import api
 from jwt_revoke.authentication import (
     ServiceUnavailable,
     TokenNotValid,
@@ -28,7 +34,7 @@ from jwt_revoke.authentication import (
     check_strictly,
 )
 from jwt_revoke.deferred import can_defer, deferred_user
-from jwt_revoke.models import DeviceSession
+from jwt_revoke.models import DeviceSession, Revocation
 from tests.accounts.models import Membership, UUIDMember
 from tests.backends.contract import claims_of
 from tests.conftest import PASSWORD
@@ -486,3 +492,50 @@ def test_two_threads_that_need_it_at_once_both_get_it(user):
     waiting = deferred_user(User, "default", user.pk, load)
     assert together(waiting.get_username, waiting.get_username) == ["alice", "alice"]
     assert is_loaded(waiting)
+
+
+# A view that revokes its own user, and goes on.
+
+
+class RevokesItself(APIView):
+    permission_classes = [IsAuthenticated]
+
+    def post(self, request):
+        api.revoke_user(request.user)
+        return Response({"name": request.user.get_username()})
+
+
+class AsyncView(APIView):
+    """As async frameworks over REST framework have it: this one is only asked what it is."""
+
+    view_is_async = True
+
+
+urlpatterns = [path("revokes_itself/", RevokesItself.as_view())]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_view_that_revokes_its_own_user_may_read_it_afterwards(stateless, phone, user, atomic):
+    """Invariant 2: a 401 there would roll the revocation back under ``ATOMIC_REQUESTS``."""
+    connection.settings_dict["ATOMIC_REQUESTS"] = atomic
+    try:
+        answer = phone.post("/revokes_itself/")
+    finally:
+        connection.settings_dict["ATOMIC_REQUESTS"] = False
+    assert (answer.status_code, answer.json()) == (200, {"name": user.get_username()})
+    assert Revocation.objects.get().reason == "revoked"
+
+
+def test_async_code_asks_for_a_loaded_user(stateless, phone):
+    found, _claims = authenticate_token(phone.access, defer=False)
+    assert not found.get_deferred_fields()
+
+
+def test_async_views_have_a_loaded_user(stateless, phone):
+    request = AsyncView().initialize_request(
+        APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {phone.access}")
+    )
+    request.parser_context["view"] = AsyncView()
+    assert not request.user.get_deferred_fields()
