@@ -1,6 +1,7 @@
 # make demo   a site to try it on: installs what it needs, then serves it
 # make test   everything: lint, types, all tests on three databases and in a browser
 # make lint   the quick part of it
+# make bench  what it costs, measured; nothing else should run on the machine
 #
 # Nothing is needed but Python 3.11 or newer, make and the package registries.
 #   PYTHON=…    the interpreter to use (default: the newest that is found)
@@ -13,13 +14,16 @@ DJANGO ?= django
 ARGS ?=
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint servers clean
+.PHONY: demo test lint bench servers clean
 
 demo: $(VENV)/.installed-demo
 	$(VENV)/bin/python -m example_project $(ARGS)
 
 test: servers $(VENV)/.installed-dev
 	$(VENV)/bin/python -m tests $(ARGS)
+
+bench: servers $(VENV)/.installed-dev
+	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m tests --only lint

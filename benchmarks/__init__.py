@@ -1,0 +1,1 @@
+"""The backends side by side, in one run: ``python -m benchmarks``."""

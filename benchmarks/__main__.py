@@ -1,0 +1,147 @@
+"""Runs the measurements: python -m benchmarks [--only …] [--quick] [--rounds N] [--json FILE]
+
+Everything in one run, on a PostgreSQL and a Redis of its own, each contender in each round and in
+random order. Nothing else should run on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import random
+import secrets
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import django
+
+from tests import services
+
+PARTS = ["check", "http", "refusal", "memory"]
+PACKAGES = ["django", "djangorestframework", "pyjwt", "psycopg", "redis", "gunicorn", "uvicorn"]
+
+
+def main() -> int:
+    options = parse_arguments()
+    with contextlib.ExitStack() as stack:
+        # Their thread, which is this one, has to outlive them.
+        database = stack.enter_context(services.postgresql())
+        redis = stack.enter_context(services.redis())
+        prepare_environment(str(database), str(redis))
+        django.setup()
+        return measure(options)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, help="may be repeated")
+    parser.add_argument("--contender", action="append", help="by name; may be repeated")
+    parser.add_argument("--rounds", type=int, help="in place of each part's own number")
+    parser.add_argument("--json", type=Path, help="a file for all numbers")
+    parser.add_argument("--quick", action="store_true", help="see that it works; means nothing")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="of the order")
+    options = parser.parse_args()
+    options.only = [part for part in PARTS if part in (options.only or PARTS)]
+    return options
+
+
+def prepare_environment(database: str, redis: str) -> None:
+    for name in [name for name in os.environ if name.startswith(("DJANGO_", "JWT_REVOKE_"))]:
+        del os.environ[name]
+    os.environ |= {
+        "DATABASE_URL": database,
+        "REDIS_URL": redis,
+        "DJANGO_SECRET_KEY": secrets.token_hex(32),
+        "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+    }
+
+
+def measure(options: argparse.Namespace) -> int:
+    from django.core.management import call_command
+
+    from benchmarks import check, memory, refusal, throughput
+    from benchmarks.content import fill_log, make_users
+    from benchmarks.plan import Disturbed
+    from benchmarks.processes import complaints
+    from benchmarks.quiet import LIMIT
+
+    plan = make_plan(options)
+    runs = {
+        "check": check.run,
+        "http": throughput.run,
+        "refusal": refusal.run,
+        "memory": memory.run,
+    }
+    call_command("migrate", verbosity=0)
+    make_users(plan.users)
+    fill_log(plan.log)
+    machine = about()
+    print(" ".join(f"{name} {value}" for name, value in machine.items()))
+    print(f"--seed {options.seed}{', QUICK: the numbers mean nothing' * options.quick}")
+    results: dict[str, Any] = {"machine": machine, "seed": options.seed, "quick": options.quick}
+    failed = []
+    for part in options.only:
+        began, load = time.monotonic(), os.getloadavg()[0]
+        try:
+            text, numbers = runs[part](plan)
+        except Disturbed as disturbed:
+            failed.append(part)
+            text, numbers = f"\n{part}: FAILED: {disturbed}", {"failed": str(disturbed)}
+        took = time.monotonic() - began
+        print(f"{text}\n  ({took:.0f} s; load average before: {load:.2f})", flush=True)
+        results[part] = {"results": numbers, "seconds": took, "load_before": load}
+    print(
+        f"\n{len(plan.quiet.repeated)} measurements were repeated, as others used more than"
+        f" {LIMIT:.0%} of the processors; {len(plan.quiet.noisy)} were kept all the same."
+    )
+    print(f"The servers complained {len(complaints)} times.")
+    print("\n".join(f"  {line}" for line in complaints[:20]))
+    results |= {
+        "complaints": complaints,
+        "repeated": plan.quiet.repeated,
+        "noisy": plan.quiet.noisy,
+    }
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 1 if failed else 0
+
+
+def make_plan(options: argparse.Namespace) -> Any:
+    from benchmarks.contenders import CONTENDERS
+    from benchmarks.plan import QUICK, QUICK_CONTENDERS, Plan
+    from benchmarks.quiet import Quiet
+
+    names = options.contender or (QUICK_CONTENDERS if options.quick else list(CONTENDERS))
+    if unknown := set(names) - CONTENDERS.keys():
+        sys.exit(f"No contender {', '.join(unknown)}; there are: {'; '.join(CONTENDERS)}")
+    return Plan(
+        contenders=[CONTENDERS[name] for name in CONTENDERS if name in names],
+        rounds=options.rounds,
+        random=random.Random(options.seed),
+        quiet=Quiet(0 if options.quick else 180),
+        **(QUICK if options.quick else {}),
+    )
+
+
+def about() -> dict[str, str]:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        postgresql = cursor.fetchone()[0]
+    return {
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+        "postgresql": postgresql,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
