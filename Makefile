@@ -22,7 +22,7 @@ demo: $(VENV)/.installed-demo
 test: servers $(VENV)/.installed-dev
 	$(VENV)/bin/python -m tests $(ARGS)
 
-bench: servers $(VENV)/.installed-dev
+bench: servers $(VENV)/.installed-bench
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/.installed-dev
