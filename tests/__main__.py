@@ -149,7 +149,8 @@ def browser_tests(runner: Runner) -> None:
     if (environment := runner.database(name)) is not None:
         # The site under test runs in a process of its own; this is where it finds its database.
         environment |= {"BROWSER_DATABASE_URL": environment["DATABASE_URL"]}
-        runner.pytest(f"browser, {name}", ["-m", "browser"], environment, folder="tests/browser")
+        arguments = ["-m", "browser", "--numprocesses=2"]
+        runner.pytest(f"browser, {name}", arguments, environment, folder="tests/browser")
 
 
 def fault_tests(runner: Runner) -> None:

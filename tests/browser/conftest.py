@@ -18,7 +18,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
@@ -47,13 +49,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+def database_of_this_process() -> str:
+    """Two processes that test at once must not change one another's demo users."""
+    url, process = os.environ.get("BROWSER_DATABASE_URL", ""), os.environ.get("PYTEST_XDIST_WORKER")
+    if not (process and url.startswith("postgres")):
+        return "" if process else url
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE browser_{process}")
+    return urlsplit(url)._replace(path=f"/browser_{process}").geturl()
+
+
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the example project, served as a newcomer would serve it."""
     folder = tmp_path_factory.mktemp("site")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    database = os.environ.get("BROWSER_DATABASE_URL") or f"sqlite:///{folder / 'site.sqlite3'}"
+    database = database_of_this_process() or f"sqlite:///{folder / 'site.sqlite3'}"
     # What tells this test-suite's own Django what to do is none of the site's business.
     environment = {
         name: value

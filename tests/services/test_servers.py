@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -199,7 +200,8 @@ def test_a_wire_that_hangs_can_be_cut(wire: Proxy) -> None:
     wire.hang()
     with connected(wire) as client:
         wire.cut()
-        assert client.recv(10) == b""
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(10) == b""
         with pytest.raises(ConnectionRefusedError):
             connected(wire)
     wire.heal()

@@ -316,5 +316,5 @@ def _after_fork() -> None:
         backend.begin_in_child()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+# Where there is no fork there is no need of it.
+getattr(os, "register_at_fork", dict)(after_in_child=_after_fork)

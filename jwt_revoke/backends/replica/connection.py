@@ -36,18 +36,22 @@ class LogConnection:
         settings["AUTOCOMMIT"] = True
         options = settings["OPTIONS"]
         options.pop("pool", None)  # it would hand out the site's connections
+        # PyMySQL knows parts of a second.
+        exact = hasattr(self.wrapper.Database, "VERSION_STRING")
+        seconds = timeout if exact else math.ceil(timeout)
+        bounds: dict[str, dict[str, Any]] = {
+            "sqlite": {"timeout": timeout},
+            "mysql": {
+                "read_timeout": seconds,
+                "write_timeout": seconds,
+                "connect_timeout": max(1, math.ceil(timeout)),
+            },
+            "postgresql": {"connect_timeout": max(2, math.ceil(timeout))},
+        }
         vendor = self.wrapper.vendor
-        if vendor == "sqlite":
-            options["timeout"] = timeout
-        elif vendor == "mysql":
-            exact = hasattr(self.wrapper.Database, "VERSION_STRING")  # PyMySQL: parts of a second
-            seconds = timeout if exact else math.ceil(timeout)
-            options |= {"read_timeout": seconds, "write_timeout": seconds}
-            options["connect_timeout"] = max(1, math.ceil(timeout))
-        elif vendor == "postgresql":
-            options["connect_timeout"] = max(2, math.ceil(timeout))
+        options |= bounds.get(vendor, {})
         try:
-            self.wrapper.connect()
+            self.wrapper.ensure_connection()  # which translates the driver's errors
         except Error as error:
             raise Unavailable(f"log connection: {describe(error)}") from error
         if vendor == "postgresql":

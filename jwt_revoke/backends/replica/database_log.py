@@ -128,8 +128,7 @@ class DatabaseLog:
         return self.outbox_since
 
     def take_stream(self, stream: Any) -> None:
-        """Go on with a new connection to what is read besides the database."""
-        raise NotImplementedError
+        """Go on with a new connection to what is read besides the database: here, to nothing."""
 
     def forget(self) -> None:
         """Begin anew at the next ``catch_up``."""

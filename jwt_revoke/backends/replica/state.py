@@ -14,7 +14,6 @@ from ...claims import Claims
 from ...exceptions import TokenRevoked, TokenStale
 from ...models import (
     EFFECT_SESSION,
-    SCOPE_EVERYONE,
     SCOPE_SESSION,
     SCOPE_TOKEN,
     SCOPE_USER,
@@ -88,8 +87,7 @@ class ReplicaState:
             self.users[subject] = (floor, ended, expires)
         elif scope == SCOPE_TOKEN:
             self.tokens[subject] = expires
-        elif scope == SCOPE_EVERYONE:
-            # Two numbers for all: never forgotten.
+        else:  # everyone: two numbers for all, never forgotten
             self.generation = max(self.generation, version or 0)
             if effect == EFFECT_SESSION:
                 self.generation_floor = max(self.generation_floor, version or 0)

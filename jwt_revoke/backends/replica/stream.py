@@ -118,10 +118,7 @@ class Stream:
         """Begin the stream anew, with the newest entry alone: readers catch up by the database."""
         incarnation = secrets.token_hex(8)
         add = ("XADD", self._key, f"{entry.sequence}-0", *_fields(entry, incarnation))
-        answers = self._pipeline([("MULTI",), ("DEL", self._key), add, ("EXEC",)])
-        if any(isinstance(answer, Exception) for answer in answers):
-            self.close()
-            raise StreamAway(f"Redis: {answers[-1]!r}")
+        self._pipeline([("MULTI",), ("DEL", self._key), add, ("EXEC",)])
 
     def length(self) -> int:
         """How many entries it holds."""

@@ -29,7 +29,7 @@ from jwt_revoke.testing import Device
 from tests.backends.contract import claims_of
 from tests.backends.replica.following import check_by_copy, until_ready
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 AWAY = "redis://127.0.0.1:1/0"
 
@@ -302,6 +302,19 @@ def test_a_log_that_lost_entries_is_loaded_anew(
     assert backend.status()["entries"] == 0
 
 
+def test_a_bulk_revocation_is_taken_in_while_the_database_answers(
+    replica: Any, phone: Device, user: Any
+) -> None:
+    backend, claims = replica(), claims_of(phone)
+    until_ready(backend)
+    api.revoke_users(get_user_model().objects.all())
+    with pytest.raises(TokenRevoked):
+        backend.check(claims)
+    assert backend.fallbacks == 1
+    with pytest.raises(TokenRevoked):
+        check_by_copy(claims)
+
+
 def test_a_log_connection_that_breaks_is_made_anew(replica: Any, phone: Device) -> None:
     backend, claims = replica(), claims_of(phone)
     until_ready(backend)
@@ -558,6 +571,16 @@ def nobody_publishing() -> Iterator[None]:
         yield
     finally:
         log_of_the_database.publishers[:] = publishers
+
+
+def test_what_cannot_be_passed_on_yet_is_tried_again_later(
+    replica: Any, cache_in_redis: Any, phone: Device, laptop: Device, settings: Any
+) -> None:
+    backend = replica(log="redis")
+    check_by_copy(claims_of(phone))
+    backend._publisher._away_until = module.clock() + 60
+    backend._run(backend._publish_for_others)
+    assert backend._retry_at > module.clock()
 
 
 # --- processes

@@ -11,7 +11,7 @@ from tests.backends.contract import BackendContract
 from tests.backends.replica.following import Following, redis_server
 
 # Committed for real: the log's own connection sees nothing else.
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")

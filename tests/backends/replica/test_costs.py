@@ -22,7 +22,7 @@ from tests.conftest import make_user
 from tests.rest.test_query_counts import NO_STATEMENTS
 from tests.wire import AUTH
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 STRICT = {"log": "database"}
 LATE = {"log": "database", "max_staleness": 60}

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from jwt_revoke import api
 from jwt_revoke.backends.replica import database_log
-from jwt_revoke.backends.replica.connection import LogConnection
+from jwt_revoke.backends.replica.connection import LogConnection, _bound_waits
 from jwt_revoke.backends.replica.database_log import Behind, Cursor, DatabaseLog, LogLost
 from jwt_revoke.backends.replica.state import ReplicaState
 from jwt_revoke.exceptions import Unavailable
@@ -345,3 +345,16 @@ def test_a_server_that_hangs_is_given_up_in_time(db: None) -> None:
     assert timezone.now() - begun < timedelta(seconds=1)
     time.sleep(1.5)  # the server notices only now, and holds the database until then
     log.close()
+
+
+def test_a_database_out_of_reach_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = {"NAME": "/nowhere/at/all"} if connection.vendor == "sqlite" else {"PORT": "1"}
+    for name, value in nowhere.items():
+        monkeypatch.setitem(connection.settings_dict, name, value)
+    with pytest.raises(Unavailable):
+        LogConnection("default", 0.3)
+
+
+def test_a_driver_without_a_wait_of_its_own_is_left_as_it_is() -> None:
+    """psycopg2: a check says so."""
+    _bound_waits(object(), 0.3)

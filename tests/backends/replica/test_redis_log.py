@@ -17,7 +17,7 @@ from jwt_revoke.models import LogCounter, Revocation
 from jwt_revoke.numbering import number
 from tests.backends.replica.entries import append
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY = "{jwt_revoke}:log"
 
@@ -294,3 +294,36 @@ def test_a_publisher_that_waits_too_long_for_its_turn_says_so(cache_in_redis: An
     publisher = StreamPublisher("default", KEY, 0.05)
     with publisher._lock:
         assert not publisher.publish("default")
+
+
+def test_a_publisher_that_has_nothing_to_add_adds_nothing(reader: Reader) -> None:
+    assert publish()
+    reader.read()
+    assert reader.database_reads == 0
+
+
+def spoil(redis: Any) -> None:
+    """Somebody else's entry, the newest of all."""
+    with redis.client() as client:
+        client.xadd(KEY, {"somebody": "else"}, id="99-0")
+
+
+def test_a_publisher_that_finds_somebody_else_s_entry_begins_anew(
+    reader: Reader, redis: Any
+) -> None:
+    spoil(redis)
+    revoke("1")
+    found = Stream("default", KEY, 3).newest()
+    assert found
+    assert found[0].sequence == 2
+    assert reader.read() == {"0", "1"}
+
+
+def test_a_reader_that_finds_somebody_else_s_entry_asks_the_database(
+    reader: Reader, redis: Any
+) -> None:
+    spoil(redis)
+    append("1")
+    number("default")
+    assert reader.read() == {"0", "1"}
+    assert reader.database_reads == 1

@@ -140,5 +140,6 @@ def test_the_cache_itself_works_on_a_cluster(by_cluster: Any) -> None:
     cache.set("jwt_revoke:counted", 1, 60)
     assert cache.incr("jwt_revoke:counted") == 2
     client = cache.client.get_client()
+    assert cache.client.connect() is client  # one for each process, as pools are
     cache.client.disconnect()
     assert client is not None
