@@ -113,10 +113,11 @@ def database_tests(runner: Runner) -> None:
         if (environment := runner.database(name)) is None:
             continue
         arguments = [*PARALLEL, *(f"--ignore={folder}" for folder in ELSEWHERE)]
-        if name == runner.options.database[0]:
-            marks = "not browser"
-        else:
-            marks = "database" if runner.options.quick else "not browser and not packaging"
+        marks = "not browser"
+        if name != runner.options.database[0]:
+            marks = (
+                "database" if runner.options.quick else f"{marks} and not packaging and not once"
+            )
         runner.pytest(name, ["-m", marks, *arguments], environment)
         if name == "mariadb" and not runner.options.quick:
             for title, variant in MARIADB_VARIANTS.items():

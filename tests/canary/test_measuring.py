@@ -24,7 +24,7 @@ from jwt_revoke.models import DeviceSession, Revocation
 from jwt_revoke.testing import Device
 from tests.canary.serving import NEVER, MakeBelieve, worker
 
-pytestmark = pytest.mark.usefixtures("hasty")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("hasty")]
 
 
 def measured(site: MakeBelieve, user: Any, **options: Any) -> dict[str, Worker]:

@@ -13,6 +13,8 @@ from jwt_revoke.backends.replica.state import CLOCK_SKEW, ReplicaState
 from jwt_revoke.claims import Claims
 from jwt_revoke.exceptions import TokenRevoked, TokenStale
 
+pytestmark = pytest.mark.once
+
 SID = UUID(int=7)
 LATER = int(time.time()) + 300
 

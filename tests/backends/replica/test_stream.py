@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from jwt_revoke.backends.replica.database_log import Cursor, Entry
 from jwt_revoke.backends.replica.stream import Stream, StreamAway, StreamLost, cache_configuration
 
+pytestmark = [pytest.mark.once, pytest.mark.redis]
+
 KEY = "{jwt_revoke}:log"
 
 

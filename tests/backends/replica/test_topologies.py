@@ -18,7 +18,7 @@ from tests.backends.replica.following import check_by_copy
 from tests.services.cluster import cluster
 from tests.services.sentinel import sentinel
 
-pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 
 CLUSTER = "jwt_revoke.backends.replica.cluster.ClusterConnectionFactory"
 KEY = "{jwt_revoke}:log"
