@@ -1,5 +1,5 @@
 # make demo   a site to try it on: installs what it needs, then serves it
-# make test   everything: lint, types, all tests on three databases and in a browser
+# make test   everything: lint, types, all tests on three databases, in a browser, on failing servers
 # make lint   the quick part of it
 # make bench  what it costs, measured; nothing else should run on the machine
 #
