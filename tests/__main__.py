@@ -121,7 +121,8 @@ def database_tests(runner: Runner) -> None:
         runner.pytest(name, ["-m", marks, *arguments], environment)
         if name == "mariadb" and not runner.options.quick:
             for title, variant in MARIADB_VARIANTS.items():
-                runner.pytest(title, ["-m", "database", *arguments], environment | variant)
+                marked = ["-m", "database", *arguments]
+                runner.pytest(title, marked, environment | variant, measured=False)
 
 
 def user_model_tests(runner: Runner) -> None:
@@ -151,13 +152,14 @@ def browser_tests(runner: Runner) -> None:
         # The site under test runs in a process of its own; this is where it finds its database.
         environment |= {"BROWSER_DATABASE_URL": environment["DATABASE_URL"]}
         arguments = ["-m", "browser", "--numprocesses=2"]
-        runner.pytest(f"browser, {name}", arguments, environment, folder="tests/browser")
+        title = f"browser, {name}"
+        runner.pytest(title, arguments, environment, folder="tests/browser", measured=False)
 
 
 def fault_tests(runner: Runner) -> None:
     """They start, break and stop servers of their own."""
     arguments = ["tests/services", *SIDE_BY_SIDE]
-    runner.pytest("faults", arguments, {}, folder="tests/faults")
+    runner.pytest("faults", arguments, {}, folder="tests/faults", measured=False)
 
 
 def coverage(runner: Runner) -> None:
@@ -224,14 +226,24 @@ class Runner:
         return code
 
     def pytest(
-        self, name: str, arguments: Iterable[str], environment: Environment, folder: str = ""
+        self,
+        name: str,
+        arguments: Iterable[str],
+        environment: Environment,
+        *,
+        folder: str = "",
+        measured: bool = True,
     ) -> None:
-        """A `folder` of tests may still be empty; a database on which nothing ran is a failure."""
+        """A `folder` of tests may still be empty; a database on which nothing ran is a failure.
+
+        Not `measured` is what reaches no code that the other stages do not: coverage takes time.
+        """
         if folder and not any((ROOT / folder).rglob("test_*.py")):
             self.skipped.append(f"{name} ({folder} has no tests)")
             return
         report = self.scratch / f"{len(self.stages)}.xml"
-        command = [*python("coverage"), "run", "-m", "pytest", f"--junitxml={report}"]
+        tool = [*python("coverage"), "run", "-m", "pytest"] if measured else python("pytest")
+        command = [*tool, f"--junitxml={report}"]
         command += [*([folder] if folder else []), *arguments, *self.options.pytest]
         code = self.command(name, command, environment)
         if code == NO_TESTS_COLLECTED and self.options.pytest:
