@@ -15,6 +15,7 @@ import random
 import secrets
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,6 @@ def measure(options: argparse.Namespace) -> int:
 
     from benchmarks import check, memory, refusal, throughput
     from benchmarks.content import fill_log, make_users
-    from benchmarks.plan import Disturbed
-    from benchmarks.processes import complaints
-    from benchmarks.quiet import LIMIT
 
     plan = make_plan(options)
     runs = {
@@ -85,31 +83,38 @@ def measure(options: argparse.Namespace) -> int:
     print(" ".join(f"{name} {value}" for name, value in machine.items()))
     print(f"--seed {options.seed}{', QUICK: the numbers mean nothing' * options.quick}")
     results: dict[str, Any] = {"machine": machine, "seed": options.seed, "quick": options.quick}
-    failed = []
     for part in options.only:
-        began, load = time.monotonic(), os.getloadavg()[0]
-        try:
-            text, numbers = runs[part](plan)
-        except Disturbed as disturbed:
-            failed.append(part)
-            text, numbers = f"\n{part}: FAILED: {disturbed}", {"failed": str(disturbed)}
-        took = time.monotonic() - began
-        print(f"{text}\n  ({took:.0f} s; load average before: {load:.2f})", flush=True)
-        results[part] = {"results": numbers, "seconds": took, "load_before": load}
-    print(
-        f"\n{len(plan.quiet.repeated)} measurements were repeated, as others used more than"
-        f" {LIMIT:.0%} of the processors; {len(plan.quiet.noisy)} were kept all the same."
+        text, results[part] = run_part(runs[part], plan)
+        print(f"\n{part}: {text}", flush=True)
+        if options.json:  # each time: whoever is interrupted has what there is
+            options.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 1 if any("failed" in results[part] for part in options.only) else 0
+
+
+def run_part(run: Callable[[Any], tuple[str, Any]], plan: Any) -> tuple[str, dict[str, Any]]:
+    from benchmarks.plan import Disturbed
+    from benchmarks.processes import complaints
+    from benchmarks.quiet import LIMIT
+
+    began = time.monotonic()
+    about: dict[str, Any] = {"load_before": os.getloadavg()[0]}
+    try:
+        text, about["results"] = run(plan)
+    except Disturbed as disturbed:
+        about["failed"] = str(disturbed)
+        text = f"FAILED: {disturbed}"
+    about["seconds"] = time.monotonic() - began
+    about |= {"repeated": plan.quiet.repeated, "noisy": plan.quiet.noisy}
+    plan.quiet.repeated, plan.quiet.noisy = [], []
+    about["complaints"] = complaints[:]
+    complaints.clear()
+    noisy, repeated = len(about["noisy"]), len(about["repeated"])
+    said = (
+        f"  {about['seconds']:.0f} s. Others used more than {LIMIT:.0%} of the processors in"
+        f" {noisy} of the measurements, and in {repeated} that were repeated for it."
     )
-    print(f"The servers complained {len(complaints)} times.")
-    print("\n".join(f"  {line}" for line in complaints[:20]))
-    results |= {
-        "complaints": complaints,
-        "repeated": plan.quiet.repeated,
-        "noisy": plan.quiet.noisy,
-    }
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
-    return 1 if failed else 0
+    lines = [text, said, *(f"  {line}" for line in about["complaints"][:20])]
+    return "\n".join(lines), about
 
 
 def make_plan(options: argparse.Namespace) -> Any:

@@ -81,7 +81,7 @@ def run(plan: Plan) -> tuple[str, Any]:
     rows = [_row(label, times[label], counts[label]) for label in labels]
     rows += [_row(floor.name, times[floor.name], None) for floor in FLOORS]
     text = table(
-        f"check: in a process, µs: median of {rounds} rounds (lowest–highest)",
+        f"in a process, µs: median of {rounds} rounds (lowest–highest)",
         _HEAD,
         rows,
         "Back to back in one thread. With 250 ms a check reads when the last read is older: at r",

@@ -32,7 +32,7 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *notes
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = [_line(head, widths), "  ".join("-" * width for width in widths)]
     lines += [_line(row, widths) for row in rows]
-    return "\n".join([f"\n{title}\n", *lines, *(f"  {note}" for note in notes)])
+    return "\n".join([f"{title}\n", *lines, *(f"  {note}" for note in notes)])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -40,8 +40,7 @@ def run(plan: Plan) -> tuple[str, Any]:
     size = plan.memory_sizes[-1]
     texts = [
         table(
-            "memory: a process loads the live revocations,"
-            f" median of {rounds} rounds (lowest–highest)",
+            f"a process loads the live revocations, median of {rounds} rounds (lowest–highest)",
             ("", "seconds", "MiB", "MiB per 100,000", "peak MiB"),
             [
                 [label, *(spread(found[name]) for name in ("seconds", "mib", "each", "peak_mib"))]
@@ -65,7 +64,7 @@ def run(plan: Plan) -> tuple[str, Any]:
             f" {_PAUSE * 1000:g} ms.",
         ),
     ]
-    return "\n".join(texts), {"load": loads, "restart": restarts}
+    return "\n\n".join(texts), {"load": loads, "restart": restarts}
 
 
 def _load(contender: Contender, size: int) -> dict[str, float]:

@@ -42,7 +42,7 @@ def run(plan: Plan) -> tuple[str, Any]:
     rows = [_row(contender, results[contender.name]) for contender in plan.listed(REFUSAL)]
     count = rounds * plan.revocations
     text = table(
-        f"refusal: {count} revocations, each watched in {plan.refusal_workers} gunicorn workers;"
+        f"{count} revocations, each watched in {plan.refusal_workers} gunicorn workers;"
         f" median of {rounds} rounds (lowest–highest)",
         _HEAD,
         rows,

@@ -40,7 +40,7 @@ def run(plan: Plan) -> tuple[str, Any]:
             figures = [spread(results[label][path][name]) for path, name in _FIGURES]
             rows.append([label, *figures])
     text = table(
-        f"http: the example project, median of {rounds} rounds (lowest–highest)",
+        f"the example project, median of {rounds} rounds (lowest–highest)",
         _HEAD,
         rows,
         f"{plan.http_workers} workers and {plan.http_connections} clients; gthread has 4 threads in"

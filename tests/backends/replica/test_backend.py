@@ -302,6 +302,21 @@ def test_a_log_that_lost_entries_is_loaded_anew(
     assert backend.status()["entries"] == 0
 
 
+def test_a_loss_that_is_found_while_catching_up_is_loaded_anew_too(
+    replica: Any, phone: Device, laptop: Device
+) -> None:
+    backend, claims = replica(), claims_of(phone)
+    api.end_session(laptop.session_id)
+    check_by_copy(claims)
+    Revocation.objects.all().delete()
+    backend._ready = False
+    backend.check(claims)
+    backend._background.join()
+    assert backend._log.cursor is None
+    backend._retry_at = 0
+    assert check_by_copy(claims) is None
+
+
 def test_a_bulk_revocation_is_taken_in_while_the_database_answers(
     replica: Any, phone: Device, user: Any
 ) -> None:
