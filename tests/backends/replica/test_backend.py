@@ -434,6 +434,23 @@ def test_a_copy_that_is_replaced_meanwhile_lets_nothing_pass(
     assert backend.fallbacks > 0
 
 
+def test_a_fault_after_the_end_is_nobody_s_business(
+    replica: Any, phone: Device, caplog: Any
+) -> None:
+    """The interpreter, or a test's database, is going away beneath it."""
+    backend = replica()
+    backend.close()
+    backend._run(lambda: 1 / 0)
+    assert caplog.text == ""
+
+
+def test_the_same_trouble_is_said_once(replica: Any, phone: Device, caplog: Any) -> None:
+    backend = replica()
+    for _ in range(3):
+        backend._put_off("away")
+    assert caplog.text.count("away") == 1
+
+
 # --- redis
 
 
