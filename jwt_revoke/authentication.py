@@ -197,7 +197,7 @@ INVALID_TOKEN: Final = 'error="invalid_token"'  # noqa: S105  (a word, no secret
 
 def note_refusal(request: Request, why: str = INVALID_TOKEN) -> None:
     """Say in the challenge why: on the request, since DRF asks another instance for the header."""
-    request.jwt_revoke_refusal = why  # type: ignore[attr-defined]
+    request.jwt_revoke_refusal = why  # type: ignore[attr-defined]  # of ours, unknown to its type
 
 
 def challenge(why: str = "") -> str:

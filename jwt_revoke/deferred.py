@@ -32,7 +32,7 @@ def can_defer(model: type[Model]) -> bool:
         return False
     overridden = (
         model.__init__ is not Model.__init__
-        or getattr(model.from_db, "__func__", None) is not Model.from_db.__func__  # type: ignore[attr-defined]
+        or getattr(model.from_db, "__func__", None) is not getattr(Model.from_db, "__func__", None)
         or model.refresh_from_db is not Model.refresh_from_db
     )
     if overridden or pre_init.has_listeners(model) or post_init.has_listeners(model):

@@ -76,7 +76,9 @@ class MakeBelieve:
         standing = "revoked" if late >= self.lags[number] else "live"
         return 200, json.dumps({"worker": worker(number), "standing": standing}).encode()
 
-    def _handler(site) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        site = self
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 site.asked.append(self.path)
@@ -131,5 +133,6 @@ def _until_served(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except (urllib.error.URLError, OSError):
             late = time.monotonic() > deadline
-            assert server.poll() is None and not late, log.read_text()[-3000:]  # noqa: PT018
-            time.sleep(0.1)
+            assert server.poll() is None, log.read_text()[-3000:]
+            assert not late, log.read_text()[-3000:]
+            time.sleep(0.1)  # it says nowhere that it is ready

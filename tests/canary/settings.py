@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from tests.settings import *  # noqa: F403
+from tests.settings import *  # noqa: F403  (as Django's settings extend each other)
 from tests.settings import DATABASES, JWT_REVOKE
 
 DATABASES["default"]["NAME"] = json.loads(os.environ["CANARY_DATABASE"])

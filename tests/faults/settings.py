@@ -11,7 +11,7 @@ import json
 import os
 from datetime import timedelta
 
-from tests.settings import *  # noqa: F403
+from tests.settings import *  # noqa: F403  (as Django's settings extend each other)
 from tests.settings import DATABASES, JWT_REVOKE
 
 JWT_REVOKE = {

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django_redis.pool import ConnectionFactory  # type: ignore[import-untyped]
+from django_redis.pool import ConnectionFactory  # type: ignore[import-untyped]  # has no types
 from redis.cluster import RedisCluster
 
 
-class ClusterConnectionFactory(ConnectionFactory):  # type: ignore[misc]
+class ClusterConnectionFactory(ConnectionFactory):  # type: ignore[misc]  # nor has this
     """Clients of a cluster, found from any of its nodes."""
 
     def connect(self, url: str) -> Any:

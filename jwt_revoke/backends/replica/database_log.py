@@ -309,8 +309,8 @@ def _compiled(connection: LogConnection, rows: Any) -> tuple[str, Sequence[Any]]
 
 def _union(one: tuple[str, Sequence[Any]], other: tuple[str, Sequence[Any]]) -> Any:
     # Each in a subquery of its own: SQLite knows no other way to order and limit its parts.
-    sql = f"SELECT * FROM ({one[0]}) a UNION ALL SELECT * FROM ({other[0]}) b"  # noqa: S608
-    return sql, [*one[1], *other[1]]
+    parts = f"SELECT * FROM ({one[0]}) a UNION ALL SELECT * FROM ({other[0]}) b"  # noqa: S608  (ours)
+    return parts, [*one[1], *other[1]]
 
 
 def _run(

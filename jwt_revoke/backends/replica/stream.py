@@ -186,6 +186,8 @@ class _translated:  # noqa: N801  (reads as the statement it is)
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, _traceback: Any) -> None:
+        if error is None:
+            return  # on the path of every strict check
         if isinstance(error, (_redis().RedisError, OSError, IndexError, ValueError)):
             raise StreamAway(f"Redis: {type(error).__name__}") from error
 
@@ -207,17 +209,17 @@ def _connect(alias: str, key: str, timeout: float) -> Any:
     Plain and Sentinel by django-redis's factories; a factory that has ``connection_for`` (ours for
     Cluster) finds the connection itself.
     """
-    from django_redis.pool import (  # type: ignore[import-untyped]  # noqa: PLC0415
+    # Late: the extra is optional, and a replica that follows the database need not load it.
+    redis = _redis()
+    from django_redis.pool import (  # type: ignore[import-untyped]  # noqa: PLC0415  (as above)
         get_connection_factory,
     )
-    from redis.backoff import NoBackoff  # noqa: PLC0415
-    from redis.retry import Retry  # noqa: PLC0415
 
     options, location = cache_configuration(alias)
     bounds = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
-        "retry": Retry(NoBackoff(), 0),
+        "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
         "health_check_interval": 0,
     }
     ours = {**bounds, "decode_responses": False, "protocol": 2}

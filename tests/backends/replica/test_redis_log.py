@@ -37,7 +37,7 @@ class Reader:
             self.database_reads += 1
             return page(*args)
 
-        self.log._page = count  # type: ignore[method-assign]
+        self.log._page = count
 
     def connect(self) -> None:
         self.log.take_stream(Stream("default", KEY, 3))
@@ -157,11 +157,11 @@ def test_a_stream_begun_anew_while_the_database_is_read_is_noticed(
         revoke("1")  # acknowledged, after our read
         with redis.client() as client:
             client.delete(KEY)
-        reader.log._page = page  # type: ignore[method-assign]
+        reader.log._page = page
         Stream("default", KEY, 3).begin(entry_of("0"))  # and swallowed by a stalled process
         return found
 
-    reader.log._page = meanwhile  # type: ignore[method-assign]
+    reader.log._page = meanwhile
     assert reader.read() == {"0"}
     assert reader.read() == {"0", "1"}
 

@@ -246,7 +246,7 @@ def test_without_another_thread_the_process_goes_unreported(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        reporter = reporting.Reporter("default", get_backend().close)  # type: ignore[arg-type]
+        reporter = reporting.Reporter("default", get_backend().close)
 
     reporter.close()
     assert reporters() == []
