@@ -15,22 +15,22 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakSet
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.checks import CheckMessage
-from django.db import Error, connections
+from django.db import Error
 
 from ... import metrics
 from ...claims import Claims
-from ...database import describe
 from ...exceptions import Unavailable
 from ...models import write_alias
 from ...numbering import number
 from ..base import BaseBackend
 from ..database import DatabaseBackend
+from .background import Background
 from .clock import clock
 from .database_log import Behind, DatabaseLog, LogLost
 from .listener import Listener, notify
@@ -43,8 +43,6 @@ from .stream import Stream, StreamAway
 
 logger: Final = logging.getLogger("jwt_revoke")
 
-_RETRY: Final = 0.5
-"""Seconds between two attempts in the background."""
 _UNATTENDED: Final = 0.5
 """Seconds after which whoever committed an entry is taken for dead, and it is published by us."""
 
@@ -109,7 +107,7 @@ class ReplicaBackend(BaseBackend):
         return figures(self.options, using)
 
     def close(self) -> None:
-        self._closed = True
+        self._background.closed = True
         with self._reading:
             self._state.synced = NEVER
             self._log.close()
@@ -152,13 +150,11 @@ class ReplicaBackend(BaseBackend):
         """Everything that belongs to one process: locks, connections, the copy itself."""
         options, using = self.options, write_alias()
         self._using = using
-        self._closed = False
-        self._trouble = ""
         self._ready = False
-        self._heard = self._retry_at = NEVER
+        self._heard = NEVER
         self._state = ReplicaState()
         self._reading: threading.Lock = threading.Lock()
-        self._background: threading.Thread | None = None
+        self._background = Background()
         self._listener: Listener | None = None
         self._reporter: Reporter | None = None
         self._publisher: StreamPublisher | None = None
@@ -186,7 +182,7 @@ class ReplicaBackend(BaseBackend):
             if state.synced >= required:
                 return state  # the one we waited for began after we did
             if not self._ready:
-                self._start(self._recover)
+                self._background.start(self._recover)
                 return None
             started = clock()
             try:
@@ -197,7 +193,7 @@ class ReplicaBackend(BaseBackend):
             except Behind:
                 pass
             except RedisNeeded:
-                self._start(self._reconnect)
+                self._background.start(self._reconnect)
                 raise
             except Unavailable as error:
                 logger.warning("The log cannot be read: %s", error.detail)
@@ -208,7 +204,7 @@ class ReplicaBackend(BaseBackend):
                 self._attend(started)
                 return state
             self._ready, state.synced = False, NEVER
-            self._start(self._recover)
+            self._background.start(self._recover)
             return None
         finally:
             self._reading.release()
@@ -216,46 +212,10 @@ class ReplicaBackend(BaseBackend):
     def _attend(self, now: float) -> None:
         """See to what no request should wait for."""
         if not self._log.connected:
-            self._start(self._reconnect)
+            self._background.start(self._reconnect)
         since = self._log.unpublished_since
         if since is not None and now - since > _UNATTENDED:
-            self._start(self._publish_for_others)
-
-    def _start(self, job: Callable[[], None]) -> None:
-        """Run ``job`` in the background, one at a time, and not too often."""
-        running = self._background is not None and self._background.is_alive()
-        if running or clock() < self._retry_at or self._closed:
-            return
-        self._background = threading.Thread(
-            target=self._run, args=(job,), name="jwt_revoke replica", daemon=True
-        )
-        try:
-            self._background.start()
-        except RuntimeError:  # no thread can be had, at the interpreter's end for one
-            self._background = None
-
-    def _run(self, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except (Behind, StreamAway, Unavailable) as error:
-            self._put_off(str(error))
-        except Error as error:
-            self._put_off(describe(error))
-        except Exception:
-            self._put_off("a fault of ours")
-            if not self._closed:
-                logger.exception("Replica, in the background")
-        else:
-            self._trouble = ""
-        finally:
-            connections.close_all()  # this thread's own
-
-    def _put_off(self, trouble: str) -> None:
-        """Try again in a moment. The same trouble is said once, not twice a second."""
-        self._retry_at = clock() + _RETRY
-        if trouble != self._trouble and not self._closed:
-            logger.warning("Replica, in the background: %s", trouble)
-        self._trouble = trouble
+            self._background.start(self._publish_for_others)
 
     def _recover(self) -> None:
         """Connect, load or catch up; then requests read by themselves again."""
@@ -291,9 +251,9 @@ class ReplicaBackend(BaseBackend):
 
     def _hung_up(self) -> bool:
         """Whether the backend was closed meanwhile; then so is what was just opened."""
-        if self._closed:
+        if self._background.closed:
             self._log.close()
-        return self._closed
+        return self._background.closed
 
     def _new_stream(self) -> Stream:
         options = self.options

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...models import Revocation
 from .clock import clock
-from .database_log import Entry
+from .entry import Entry
 from .stream import Stream, StreamAway, StreamLost
 
 logger: Final = logging.getLogger("jwt_revoke")

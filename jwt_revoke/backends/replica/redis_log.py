@@ -65,7 +65,7 @@ class RedisLog(DatabaseLog):
             else:
                 if any(entry.batch for entry in entries):
                     raise Behind("a batch, whose members are in the database")
-                self.advance(state, entries)
+                self._take_in(state, entries)
                 return
         self._reconcile(state, started)
 

@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.connection import ConnectionDoesNotExist
 
 from ...exceptions import JWTRevokeError
-from .database_log import Cursor, Entry
+from .entry import Cursor, Entry
 
 MAX_LENGTH: Final = 10_000
 """Entries kept, roughly. Who is further behind reads the database. (Redis never trims the last.)"""

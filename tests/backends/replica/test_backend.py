@@ -21,7 +21,7 @@ from jwt_revoke import log as log_of_the_database
 from jwt_revoke.backends.base import get_backend
 from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.backends.replica import backend as module
-from jwt_revoke.backends.replica.state import ReplicaState
+from jwt_revoke.backends.replica.state import NEVER, ReplicaState
 from jwt_revoke.backends.replica.stream import Stream
 from jwt_revoke.exceptions import TokenRevoked, Unavailable
 from jwt_revoke.models import Revocation
@@ -311,9 +311,9 @@ def test_a_loss_that_is_found_while_catching_up_is_loaded_anew_too(
     Revocation.objects.all().delete()
     backend._ready = False
     backend.check(claims)
-    backend._background.join()
+    backend._background._thread.join()
     assert backend._log.cursor is None
-    backend._retry_at = 0
+    backend._background._retry_at = NEVER
     assert check_by_copy(claims) is None
 
 
@@ -349,12 +349,12 @@ def test_a_log_that_cannot_be_reached_is_tried_again_later(
     with monkeypatch.context() as patched:
         patched.setattr("jwt_revoke.backends.replica.database_log.LogConnection", away)
         backend.check(claims)
-        backend._background.join()
-        assert backend._retry_at > module.clock()
+        backend._background._thread.join()
+        assert backend._background._retry_at > module.clock()
         backend.check(claims)
-        assert not backend._background.is_alive()
+        assert not backend._background.is_busy
     assert backend.fallbacks == 2
-    backend._retry_at = 0
+    backend._background._retry_at = NEVER
     assert check_by_copy(claims) is None
 
 
@@ -393,7 +393,7 @@ def test_a_fault_of_ours_in_the_background_is_logged(
     backend = replica()
     monkeypatch.setattr(module, "number", lambda _using: 1 / 0)
     backend.check(claims_of(phone))
-    backend._background.join()
+    backend._background._thread.join()
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -408,7 +408,7 @@ def test_a_database_fault_in_the_background_is_logged_without_its_message(
     backend = replica()
     monkeypatch.setattr(module, "number", fail)
     backend.check(claims_of(phone))
-    backend._background.join()
+    backend._background._thread.join()
     assert "OperationalError" in caplog.text
     assert "secret" not in caplog.text
 
@@ -440,14 +440,14 @@ def test_a_fault_after_the_end_is_nobody_s_business(
     """The interpreter, or a test's database, is going away beneath it."""
     backend = replica()
     backend.close()
-    backend._run(lambda: 1 / 0)
+    backend._background.run(lambda: 1 / 0)
     assert caplog.text == ""
 
 
 def test_the_same_trouble_is_said_once(replica: Any, phone: Device, caplog: Any) -> None:
     backend = replica()
     for _ in range(3):
-        backend._put_off("away")
+        backend._background._put_off("away")
     assert caplog.text.count("away") == 1
 
 
@@ -531,7 +531,7 @@ def test_a_redis_that_comes_back_is_followed_again(
     backend.check(claims)
     assert not backend._log.connected
     for _ in range(200):
-        backend._retry_at = 0
+        backend._background._retry_at = NEVER
         backend.check(claims)
         if backend._log.connected:
             break
@@ -611,8 +611,8 @@ def test_what_cannot_be_passed_on_yet_is_tried_again_later(
     backend = replica(log="redis")
     check_by_copy(claims_of(phone))
     backend._publisher._away_until = module.clock() + 60
-    backend._run(backend._publish_for_others)
-    assert backend._retry_at > module.clock()
+    backend._background.run(backend._publish_for_others)
+    assert backend._background._retry_at > module.clock()
 
 
 # --- processes
@@ -709,7 +709,7 @@ def test_a_backend_closed_while_it_loads_hangs_up_afterwards(replica: Any, phone
     assert started.wait(20)
     backend.close()
     go_on.set()
-    backend._background.join()
+    backend._background._thread.join()
     assert (backend.ready, backend._log._connection) == (False, None)
 
 

@@ -14,10 +14,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jwt_revoke import api
-from jwt_revoke.backends.replica import database_log
+from jwt_revoke.backends.replica import database_log, queries
 from jwt_revoke.backends.replica.connection import LogConnection, _bound_waits
-from jwt_revoke.backends.replica.database_log import Behind, Cursor, DatabaseLog, LogLost
-from jwt_revoke.backends.replica.state import ReplicaState
+from jwt_revoke.backends.replica.database_log import Behind, DatabaseLog, LogLost
+from jwt_revoke.backends.replica.entry import Cursor
+from jwt_revoke.backends.replica.state import CLOCK_SKEW, ReplicaState
 from jwt_revoke.exceptions import Unavailable
 from jwt_revoke.models import LogCounter, Revocation
 from jwt_revoke.numbering import number
@@ -248,7 +249,7 @@ def test_pages_of_any_size_load_everything(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     """Also where many expire at the same moment, as a batch does."""
-    monkeypatch.setattr(database_log, "_LOAD_PAGE", page)
+    monkeypatch.setattr(queries, "LOAD_PAGE", page)
     batch, now = uuid4(), timezone.now()
     for at in range(4):
         append(f"batch {at}", batch=batch, sequence=0, expires_at=now + timedelta(minutes=3))
@@ -262,7 +263,7 @@ def test_pages_of_any_size_load_everything(
 def test_catching_up_goes_on_until_nothing_is_left(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
-    monkeypatch.setattr(database_log, "_LOAD_PAGE", page)
+    monkeypatch.setattr(queries, "LOAD_PAGE", page)
     reader.catch_up()
     numbered(*[str(at) for at in range(7)])
     assert len(reader.catch_up()) == 7
@@ -271,7 +272,7 @@ def test_catching_up_goes_on_until_nothing_is_left(
 def test_more_than_a_page_is_left_to_the_background(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_log, "PAGE", 3)
+    monkeypatch.setattr(queries, "PAGE", 3)
     reader.catch_up()
     numbered("1", "2", "3")
     assert len(reader.read()) == 3
@@ -285,7 +286,7 @@ def test_more_than_a_page_is_left_to_the_background(
 def test_a_long_outbox_has_to_be_numbered_first(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_log, "PAGE", 3)
+    monkeypatch.setattr(queries, "PAGE", 3)
     reader.catch_up()
     for at in range(3):
         append(str(at))
@@ -329,7 +330,7 @@ def test_times_are_read_as_they_were_written(
     until = timezone.now().replace(microsecond=0) + timedelta(minutes=9)
     append("1", expires_at=until)
     reader.catch_up()
-    expires = reader.state.users["1"][2] - database_log.CLOCK_SKEW
+    expires = reader.state.users["1"][2] - CLOCK_SKEW
     assert abs(expires - until.timestamp()) <= 1
 
 

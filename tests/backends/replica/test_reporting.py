@@ -231,7 +231,7 @@ def test_a_backend_that_was_closed_while_it_loaded_is_not_reported(
     replica: Any, phone: Device
 ) -> None:
     backend = replica()
-    backend._closed = True
+    backend._background.closed = True
     backend._recover()
 
     assert backend._reporter is None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from jwt_revoke.backends.replica.database_log import Cursor, Entry
+from jwt_revoke.backends.replica.entry import Cursor, Entry
 from jwt_revoke.backends.replica.stream import Stream, StreamAway, StreamLost, cache_configuration
 
 pytestmark = [pytest.mark.once, pytest.mark.redis]

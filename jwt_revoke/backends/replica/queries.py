@@ -1,0 +1,140 @@
+"""What the database is asked of the log, compiled once and sent by cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import models
+from django.db.models import F, Subquery, Value
+from django.utils import timezone
+
+from ...database import SecondsAfter, Slot
+from ...log import BATCH_MEMBER
+from ...models import Revocation
+from .connection import LogConnection
+from .entry import Cursor, Entry
+from .state import CLOCK_SKEW, Loaded
+
+PAGE: Final = 1000
+"""Entries that a request's own read takes in; more are left to a thread in the background."""
+LOAD_PAGE: Final = 5_000
+"""Entries in memory at once while it is loaded."""
+
+_ENTRY: Final = ("sequence", "uid", "batch", "scope", "subject", "effect", "version", "expires")
+_LOADED: Final = ("pk", "scope", "subject", "effect", "version", "expires")
+
+
+class LogQueries:
+    """The statements, compiled once. Times come as seconds from a moment of its own choice, so that
+    a million of them need not be parsed."""
+
+    def __init__(self, connection: LogConnection) -> None:
+        self._beginning = timezone.now().replace(microsecond=0)
+        self._epoch = int(self._beginning.timestamp())
+        since = Value(self._beginning, output_field=models.DateTimeField())
+        log = Revocation.objects.using(connection.using).order_by()
+        log = log.annotate(expires=SecondsAfter(F("expires_at"), since))
+        number, last = (Slot(name, models.BigIntegerField()) for name in ("number", "id"))
+        newer = log.filter(sequence__gte=number).order_by("sequence").values_list(*_ENTRY)
+        # Ordered, so that a planner without statistics takes the index too.
+        outbox = log.filter(sequence__isnull=True).order_by("sequence").values_list(*_ENTRY)
+        self._newer = {
+            size: _union(
+                _compiled(connection, newer[: size + 1]), _compiled(connection, outbox[:size])
+            )
+            for size in (PAGE, LOAD_PAGE)
+        }
+        numbered = log.filter(sequence__gt=BATCH_MEMBER).order_by("-sequence")
+        self._newest = _compiled(connection, numbered.values_list(*_ENTRY)[:1])
+        rows = log.values_list(*_LOADED)
+        batch = Slot("batch", models.UUIDField())
+        members = rows.filter(batch=batch, pk__gt=last).order_by("pk")
+        self._members = _compiled(connection, members[:LOAD_PAGE])
+        # In steps that are each a plain range of the index: those after a moment, and the rest of
+        # those at the same one, of which a batch has as many as it has members.
+        moment = Slot("moment", models.DateTimeField())
+        reached = Subquery(Revocation.objects.filter(pk=last).values("expires_at")[:1])
+        self._first, self._later = (
+            _compiled(
+                connection,
+                rows.filter(expires_at__gt=start).order_by("expires_at", "pk")[:LOAD_PAGE],
+            )
+            for start in (moment, reached)
+        )
+        same = rows.filter(expires_at=reached, pk__gt=last).order_by("pk")
+        self._same = _compiled(connection, same[:LOAD_PAGE])
+
+    def newer(self, connection: LogConnection, number: int, size: int) -> list[Entry]:
+        """From that number on, and the outbox."""
+        rows = _run(connection, self._newer[size], {"number": max(number, 1)})
+        return [self._entry(row) for row in rows]
+
+    def newest(self, connection: LogConnection) -> Cursor:
+        """The last numbered entry."""
+        entries = [self._entry(row) for row in _run(connection, self._newest, {})]
+        return Cursor(entries[0].sequence or 0, entries[0].uid) if entries else Cursor(0, "")
+
+    def members(self, connection: LogConnection, batch: str) -> Iterator[list[Loaded]]:
+        """A batch, a page in memory at a time."""
+        key = models.UUIDField().get_db_prep_value(batch, connection.wrapper)
+        last = 0
+        while rows := _run(connection, self._members, {"batch": key, "id": last}):
+            last = rows[-1][0]
+            yield self._loaded(rows)
+
+    def in_force(self, connection: LogConnection) -> Iterator[list[Loaded]]:
+        """Every entry that may cover a living token, a page in memory at a time."""
+        since = timezone.now() - timedelta(seconds=CLOCK_SKEW)
+        moment = connection.wrapper.ops.adapt_datetimefield_value(since)
+        rows = _run(connection, self._first, {"moment": moment})
+        while rows:
+            yield self._loaded(rows)
+            reached = {"id": rows[-1][0]}
+            same = _run(connection, self._same, reached) if len(rows) == LOAD_PAGE else []
+            rows = same or _run(connection, self._later, reached)
+
+    def _entry(self, row: Any) -> Entry:
+        sequence, uid, batch, scope, subject, effect, version, expires = row
+        return Entry(
+            sequence,
+            _hex(uid),
+            _hex(batch) if batch else None,
+            scope,
+            subject,
+            effect,
+            version,
+            expires + self._epoch,
+        )
+
+    def _loaded(self, rows: Sequence[Any]) -> list[Loaded]:
+        epoch = self._epoch
+        return [
+            (scope, subject, effect, version, expires + epoch)
+            for _id, scope, subject, effect, version, expires in rows
+        ]
+
+
+def _compiled(connection: LogConnection, rows: Any) -> tuple[str, Sequence[Any]]:
+    sql, params = rows.query.get_compiler(connection=connection.wrapper).as_sql()
+    return sql, params
+
+
+def _union(one: tuple[str, Sequence[Any]], other: tuple[str, Sequence[Any]]) -> Any:
+    # Each in a subquery of its own: SQLite knows no other way to order and limit its parts.
+    parts = f"SELECT * FROM ({one[0]}) a UNION ALL SELECT * FROM ({other[0]}) b"  # noqa: S608  (ours)
+    return parts, [*one[1], *other[1]]
+
+
+def _run(
+    connection: LogConnection, query: tuple[str, Sequence[Any]], values: dict[str, Any]
+) -> list[Any]:
+    sql, params = query
+    filled = [values[part.name] if isinstance(part, Slot) else part for part in params]
+    return connection.rows(sql, filled)
+
+
+def _hex(value: Any) -> str:
+    """A UUID as every driver's type comes out: 32 digits."""
+    return str(value).replace("-", "")
