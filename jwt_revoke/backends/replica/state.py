@@ -25,6 +25,7 @@ too early is kept as long as the tokens that it covers may live by ours."""
 
 NEVER: Final = float("-inf")
 _FIRST_TIDY: Final = 10_000
+_TIDY_EVERY: Final = 900
 
 Loaded = tuple[str, str, str, int | None, int]
 """Scope, subject, effect, version, and when it expires (seconds since 1970)."""
@@ -45,6 +46,7 @@ class ReplicaState:
         self.tokens: dict[str, int] = {}
         """``jti`` → when it may be forgotten."""
         self._tidy_at = _FIRST_TIDY
+        self._tidy_after = time.time() + _TIDY_EVERY
 
     def __len__(self) -> int:
         return len(self.users) + len(self.sessions) + len(self.tokens)
@@ -106,15 +108,17 @@ class ReplicaState:
                 self.apply(*entry)
 
     def tidy(self) -> None:
-        """Forget what covers no living token any more, once it may be half of what is here.
+        """Forget what covers no living token any more, where there is much to remember.
 
-        A pass over everything, but only each time the number has doubled: a constant cost for
-        each entry, and no entry is found by its age.
+        A pass over everything, each time the number has doubled, which is a constant cost for each
+        entry; and every quarter of an hour, or a burst would be remembered until the next one.
         """
-        if len(self) < self._tidy_at:
+        if len(self) < _FIRST_TIDY:
             return
         now = time.time()
+        if len(self) < self._tidy_at and now < self._tidy_after:
+            return
         self.users = {key: value for key, value in self.users.items() if value[2] > now}
         self.sessions = {key: value for key, value in self.sessions.items() if value > now}
         self.tokens = {key: value for key, value in self.tokens.items() if value > now}
-        self._tidy_at = max(_FIRST_TIDY, 2 * len(self))
+        self._tidy_at, self._tidy_after = max(_FIRST_TIDY, 2 * len(self)), now + _TIDY_EVERY

@@ -16,6 +16,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -27,7 +28,8 @@ from .entry import Cursor, Entry
 MAX_LENGTH: Final = 10_000
 """Entries kept, roughly. Who is further behind reads the database. (Redis never trims the last.)"""
 
-_READ: Final = 1000
+READ: Final = 1000
+"""Entries asked for at once, the last one read among them."""
 _FIELDS: Final = (b"incarnation", b"entry")
 
 
@@ -63,12 +65,13 @@ class Stream:
 
         Inclusive: what stands at the cursor must be what was read there, and the numbers gap-free.
         Raises ``StreamLost`` otherwise: flushed, evicted, trimmed, failed over, begun anew. A read
-        that asks only for what is newer would take each of those for silence.
+        that asks only for what is newer would take each of those for silence. Also raised when
+        there are ``READ`` entries or more.
         """
         if self._asked != (cursor, incarnation):
             self._asked = (cursor, incarnation)
             start = f"{cursor.sequence}-0"
-            command = ("XRANGE", self._key, start, "+", "COUNT", _READ)
+            command = ("XRANGE", self._key, start, "+", "COUNT", READ)
             self._packed = self._connection.pack_command(*command)
             self._anchor = None
         reply = self._ask(self._packed)
@@ -82,6 +85,9 @@ class Stream:
             expected += 1
         if not entries or entries[0][1].uid != cursor.uid:
             raise StreamLost("the last entry read is not there")
+        if len(entries) == READ:
+            # There may be more, and who has not read all of it has not read enough.
+            raise StreamLost("more than a page behind")
         if len(entries) == 1:
             self._anchor = reply
         return [entry for _incarnation, entry in entries[1:]]
@@ -256,7 +262,14 @@ def cache_configuration(alias: str) -> tuple[dict[str, Any], str]:
     location: Any = configured.get("LOCATION", "")
     if not isinstance(location, str):
         location = next(iter(location), "")  # the primary; replicas are never read
-    return dict(configured.get("OPTIONS", {})), location.split(",")[0].strip()
+    location = location.split(",")[0].strip()
+    for value in parse_qs(urlsplit(location).query).get("is_master", []):
+        if value[:1].lower() in {"0", "f", "n"}:
+            raise ImproperlyConfigured(
+                f"CACHES[{alias!r}] reads Sentinel's replicas (is_master), which lag: name a cache "
+                "of the master in JWT_REVOKE['OPTIONS']['alias']."
+            )
+    return dict(configured.get("OPTIONS", {})), location
 
 
 def _fields(entry: Entry, incarnation: str) -> tuple[Any, ...]:

@@ -112,10 +112,31 @@ def test_what_a_slow_clock_dated_is_kept_as_long_as_clocks_may_differ() -> None:
 
 
 def test_tidying_waits_until_the_number_has_doubled() -> None:
-    state = ReplicaState()
+    """A pass over a million at each read would be felt."""
+    state, later = ReplicaState(), int(time.time()) + 300
     fill(state, 9_999, 0)
     state.tidy()
     assert len(state) == 9_999
+    fill(state, 9_999, later)
+    state.tidy()
+    assert len(state) == 9_999
+    fill(state, 9_998, 0)
+    state.tidy()
+    assert len(state) == 19_997
+    fill(state, 2, later)
+    state.tidy()
+    assert len(state) == 10_001
+
+
+def test_a_burst_is_forgotten_without_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounded memory: what was a million once must not stay until it is two."""
+    state, now = ReplicaState(), time.time()
+    fill(state, 30_000, int(now) + 60)
+    state.tidy()
+    assert len(state) == 30_000
+    monkeypatch.setattr(time, "time", lambda: now + CLOCK_SKEW + 400)
+    state.tidy()
+    assert len(state) == 0
 
 
 def test_a_revocation_of_everyone_is_never_forgotten() -> None:

@@ -116,6 +116,16 @@ def test_a_new_incarnation_is_not_mistaken_for_the_last_answer(stream: Stream, b
     assert stream.after(cursor(12), begun) == []
 
 
+def test_more_than_a_page_is_not_taken_for_all_there_is(
+    stream: Stream, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant 1: a thousand revocations between two reads, and the one that matters is last."""
+    monkeypatch.setattr("jwt_revoke.backends.replica.stream.READ", 3)
+    with pytest.raises(StreamLost):
+        stream.after(cursor(10), begun)
+    assert stream.after(cursor(11), begun) == [entry(12)]
+
+
 def test_adding_twice_adds_once(stream: Stream, begun: str) -> None:
     """Two processes publish the same entries: refused is what stands there."""
     stream.add([entry(11), entry(12)], begun)
@@ -259,6 +269,19 @@ def test_of_several_locations_the_primary_is_read(settings: Any, location: Any) 
         "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": location}
     }
     assert cache_configuration("default") == ({}, "redis://a:1/0")
+
+
+@pytest.mark.parametrize("query", ["is_master=0", "is_master=False", "db=1&is_master=no"])
+def test_sentinel_s_replicas_are_refused(settings: Any, query: str) -> None:
+    """They lag: a revocation that was acknowledged would be missing."""
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": f"redis://site/0?{query}",
+        }
+    }
+    with pytest.raises(ImproperlyConfigured, match="is_master"):
+        cache_configuration("default")
 
 
 def test_redis_is_an_extra(cache_in_redis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
