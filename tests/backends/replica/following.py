@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -21,14 +21,25 @@ PATIENCE = 20
 PATH = "jwt_revoke.backends.replica.ReplicaBackend"
 
 
+def until(reached: Callable[[], Any]) -> Any:
+    """What ``reached`` gives once it gives something: threads of their own are at work."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := reached()):
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.002)
+    return found
+
+
 def until_ready(backend: Any) -> None:
     """Wait for the thread in the background; any check starts it."""
-    deadline = time.monotonic() + PATIENCE
-    while not backend.ready:
-        assert time.monotonic() < deadline, "the replica never became ready"
+
+    def ready() -> bool:
         with contextlib.suppress(Unavailable):  # ready by now, and read at once
             backend._sync(float("inf"))
-        time.sleep(0.002)
+        return bool(backend.ready)
+
+    if not backend.ready:
+        until(ready)
 
 
 def check_by_copy(claims: Any, max_staleness: float | None = None) -> Any:

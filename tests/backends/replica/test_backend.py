@@ -27,7 +27,7 @@ from jwt_revoke.exceptions import TokenRevoked, Unavailable
 from jwt_revoke.models import Revocation
 from jwt_revoke.testing import Device
 from tests.backends.contract import claims_of
-from tests.backends.replica.following import check_by_copy, until_ready
+from tests.backends.replica.following import PATIENCE, check_by_copy, until, until_ready
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -162,7 +162,7 @@ def test_the_clock_of_the_calendar_has_no_say(
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() - 3600)
     api.end_session(phone.session_id)
-    time.sleep(0.06)
+    time.sleep(0.06)  # by the clock that cannot be set
     assert refused(claims)
 
 
@@ -276,16 +276,17 @@ def test_one_thread_loads_however_many_ask(
 ) -> None:
     backend, claims = replica(), claims_of(phone)
     loads: list[int] = []
-    recover = backend._log.catch_up
+    recover, go_on = backend._log.catch_up, threading.Event()
 
     def counted(state: Any) -> None:
         loads.append(1)
-        time.sleep(0.05)
+        assert go_on.wait(PATIENCE)
         recover(state)
 
     backend._log.catch_up = counted
     for _ in range(5):
         backend.check(claims)
+    go_on.set()
     until_ready(backend)
     assert loads == [1]
 
@@ -530,13 +531,13 @@ def test_a_redis_that_comes_back_is_followed_again(
     backend._log._stream.close()
     backend.check(claims)
     assert not backend._log.connected
-    for _ in range(200):
+
+    def connected() -> bool:
         backend._background._retry_at = NEVER
         backend.check(claims)
-        if backend._log.connected:
-            break
-        time.sleep(0.01)
-    assert backend._log.connected
+        return bool(backend._log.connected)
+
+    until(connected)
 
 
 @pytest.mark.parametrize("log", ["database", "redis"])
@@ -548,11 +549,12 @@ def test_what_a_killed_process_left_is_passed_on_by_the_next_that_looks(
     with nobody_publishing():
         api.end_session(laptop.session_id)
     assert Revocation.objects.filter(sequence=None).count() == 1
-    deadline = time.monotonic() + 20
-    while Revocation.objects.filter(sequence=None).exists():
-        assert time.monotonic() < deadline
+
+    def numbered() -> bool:
         backend.check(claims)
-        time.sleep(0.02)
+        return not Revocation.objects.filter(sequence=None).exists()
+
+    until(numbered)
     with pytest.raises(TokenRevoked):
         check_by_copy(claims_of(laptop))
 

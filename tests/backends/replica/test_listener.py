@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from jwt_revoke.backends.replica.state import NEVER
 from jwt_revoke.exceptions import TokenRevoked, Unavailable
 from jwt_revoke.testing import Device
 from tests.backends.contract import claims_of
-from tests.backends.replica.following import PATIENCE, until_ready
+from tests.backends.replica.following import PATIENCE, until, until_ready
 
 pytestmark = [
     pytest.mark.postgresql,
@@ -77,10 +76,7 @@ def test_a_database_that_cannot_be_reached_is_tried_again(
 
     monkeypatch.setattr(module, "LogConnection", away)
     other = Listener("default", heard.set)
-    deadline = time.monotonic() + PATIENCE
-    while len(tries) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: len(tries) >= 2)
     other.close()
     assert not heard.is_set()
 
@@ -102,17 +98,16 @@ def test_a_replica_with_an_hour_s_bound_hears_of_a_revocation_at_once(
     backend = replica(max_staleness=3600, listen=True)
     claims = claims_of(phone)
     until_ready(backend)
-    deadline = time.monotonic() + PATIENCE
-    while backend._heard == NEVER:  # it is not listening yet
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: backend._heard != NEVER)  # it is listening
     backend.check(claims)
     api.end_session(phone.session_id)
-    while True:
-        assert time.monotonic() < deadline
+
+    def refused() -> bool:
         try:
             backend.check(claims)
         except TokenRevoked:
-            break
-        time.sleep(0.01)
+            return True
+        return False
+
+    until(refused)
     assert backend.fallbacks == 0

@@ -6,8 +6,7 @@ import gc
 import logging
 import math
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,20 +23,12 @@ from jwt_revoke.models import ReplicaProcess, Revocation
 from jwt_revoke.processes import this_process
 from jwt_revoke.testing import Device
 from tests.backends.contract import claims_of
-from tests.backends.replica.following import check_by_copy, until_ready
+from tests.backends.replica.following import check_by_copy, until, until_ready
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 PATIENCE = 10
 AWAY = "redis://127.0.0.1:1/0"
-
-
-def until(reached: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := reached()):
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.01)
-    return found
 
 
 def row() -> ReplicaProcess | None:
