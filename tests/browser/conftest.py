@@ -25,6 +25,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.people import AdminPage, DevicePage
+from tests.services.server import end_process
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN = 60
@@ -85,12 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         wait_until_served(f"{address}/api/open/", server, output)
         yield address
     finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end_process(server)
 
 
 @pytest.fixture(scope="package")

@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db import connection
 
 from jwt_revoke import signals
-from tests.services.server import free_port
+from tests.services.server import end_process, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN = 60
@@ -117,12 +117,7 @@ def gunicorn(configured: Mapping[str, Any], folder: Path, workers: int) -> Itera
         _until_served(address + "jwks.json", server, log)
         yield address
     finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end_process(server)
 
 
 def _until_served(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

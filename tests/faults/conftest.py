@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.starting import start
+from tests.services.starting import redis, start
 
-__all__ = ["start"]
+__all__ = ["redis", "start"]
 
 PURE = ("test_intervals",)
 """Of functions alone: no process, no second."""

@@ -27,12 +27,6 @@ def database(start: Any) -> PostgreSQL:
     return server
 
 
-@pytest.fixture
-def redis(start: Any) -> Redis:
-    server: Redis = start(services.redis())
-    return server
-
-
 def on(url: str, log: str, redis: Redis) -> Site:
     return Site(url, replica(log), on_redis(redis.url))
 

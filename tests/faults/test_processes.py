@@ -16,12 +16,6 @@ from tests.faults.site import Site, on_redis, replica
 from tests.services.redis import Redis
 
 
-@pytest.fixture
-def redis(start: Any) -> Redis:
-    server: Redis = start(services.redis())
-    return server
-
-
 @pytest.fixture(params=["database", "redis"])
 def site(request: Any, redis: Redis, start: Any) -> Site:
     """On either log."""

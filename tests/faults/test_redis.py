@@ -28,12 +28,6 @@ def database(start: Any) -> PostgreSQL:
 
 
 @pytest.fixture
-def redis(start: Any) -> Redis:
-    server: Redis = start(services.redis())
-    return server
-
-
-@pytest.fixture
 def site(database: PostgreSQL, redis: Redis) -> Site:
     return Site(database.url, replica("redis"), on_redis(redis.url))
 

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.services.starting import start
+from tests.services.starting import redis, start
 
-__all__ = ["start"]
+__all__ = ["redis", "start"]

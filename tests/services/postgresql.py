@@ -4,25 +4,13 @@ import contextlib
 import secrets
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.services.server import Account, Server, find_binary, serving
+from tests.services.server import Account, Private, find_binary, serving
 
 
-@dataclass(frozen=True)
-class PostgreSQL:
+class PostgreSQL(Private):
     """A private server with an empty database ``site``; the user may create others."""
-
-    server: Server
-    password: str
-
-    def __str__(self) -> str:
-        return self.url
-
-    @property
-    def port(self) -> int:
-        return self.server.port
 
     @property
     def url(self) -> str:
@@ -39,13 +27,6 @@ class PostgreSQL:
     def restart(self) -> None:
         """Again, on the same data and port."""
         self.server.restart()
-
-    def stop(self) -> None:
-        """Freeze it: it accepts connections and answers nothing."""
-        self.server.stop()
-
-    def cont(self) -> None:
-        self.server.cont()
 
 
 @contextlib.contextmanager

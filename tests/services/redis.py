@@ -3,28 +3,16 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.services.server import Account, Server, find_binary, free_port, serving
+from tests.services.server import Account, Private, find_binary, free_port, serving
 
 if TYPE_CHECKING:
     from redis import Redis as Client
 
 
-@dataclass(frozen=True)
-class Redis:
+class Redis(Private):
     """A private server that keeps nothing on disk unless it is told to ``save()``."""
-
-    server: Server
-    password: str
-
-    def __str__(self) -> str:
-        return self.url
-
-    @property
-    def port(self) -> int:
-        return self.server.port
 
     @property
     def url(self) -> str:
@@ -61,13 +49,6 @@ class Redis:
         if empty:
             (self.server.folder / "dump.rdb").unlink(missing_ok=True)
         self.server.restart()
-
-    def stop(self) -> None:
-        """Freeze it: it accepts connections and answers nothing."""
-        self.server.stop()
-
-    def cont(self) -> None:
-        self.server.cont()
 
 
 @contextlib.contextmanager

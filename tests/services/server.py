@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 READY_WITHIN = 60.0
@@ -137,6 +138,17 @@ def wait_until(condition: Callable[[], object], what: str, *, within: float = RE
     raise TimeoutError(f"Not within {within:g} s: {what} ({error})")
 
 
+def end_process(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
+    """In order if it can, by force if it does not."""
+    if process.poll() is None:
+        process.send_signal(how)
+    try:
+        process.wait(STOPPED_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Server:
     """A server process, to be killed, frozen and started again on the same port.
 
@@ -222,12 +234,7 @@ class Server:
         if self._process is None:
             return
         self.cont()  # a frozen process is deaf to all but SIGKILL
-        if self.process.poll() is None:
-            self.process.send_signal(self.end_signal)
-        try:
-            self.process.wait(STOPPED_WITHIN)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        end_process(self.process, self.end_signal)
 
     def _children(self) -> list[int]:
         pid = self.process.pid
@@ -253,6 +260,33 @@ class Server:
                 return
         text = self.log.read_text(errors="replace")
         raise RuntimeError(f"The server was not ready in time: {error}\n{text[-2000:]}")
+
+
+@dataclass(frozen=True)
+class Private:
+    """A server that asks for a password, as its tests hold it."""
+
+    server: Server
+    password: str
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Freeze it: it accepts connections and answers nothing."""
+        self.server.stop()
+
+    def cont(self) -> None:
+        self.server.cont()
 
 
 @contextlib.contextmanager

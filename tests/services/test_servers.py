@@ -28,12 +28,6 @@ KEY = "{jwt_revoke}:log"
 
 
 @pytest.fixture
-def redis(start: Any) -> Redis:
-    server: Redis = start(services.redis())
-    return server
-
-
-@pytest.fixture
 def postgresql(start: Any) -> PostgreSQL:
     server: PostgreSQL = start(services.postgresql(durable=True))
     return server

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from jwt_revoke.backends.replica.connection import LogConnection
-from tests.backends.replica.following import PATH, redis_server
+from tests import services
+from tests.backends.replica.following import PATH
+from tests.services.starting import started
 
 
 @pytest.fixture(scope="package")
 def redis_of_the_package() -> Iterator[Any]:
-    with redis_server() as server:
+    with started(services.redis()) as server:
         yield server
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
-
-import pytest
 
 from jwt_revoke.backends.base import BaseBackend, get_backend
 from jwt_revoke.backends.replica import ReplicaBackend
 from jwt_revoke.exceptions import TokenRefused, Unavailable
 from jwt_revoke.testing import Device
-from tests import services
 from tests.backends.contract import claims_of
 
 PATIENCE = 20
@@ -65,15 +61,3 @@ class Following:
 
     def check(self, device: Device, **changes: Any) -> Any:
         return check_by_copy(claims_of(device, **changes))
-
-
-@contextlib.contextmanager
-def redis_server() -> Iterator[Any]:
-    """A Redis of its own, or a skip that says why."""
-    try:
-        with services.redis() as server:
-            yield server
-    except services.ServiceMissing as missing:
-        if os.environ.get("TEST_REQUIRED"):
-            raise
-        pytest.skip(str(missing))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
 
 from tests.backends.contract import BackendContract
-from tests.backends.replica.following import Following, redis_server
+from tests.backends.replica.following import Following
 
 # Committed for real: the log's own connection sees nothing else.
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with redis_server() as server:
-        yield server.url
 
 
 class TestFollowingTheDatabase(Following, BackendContract):
@@ -30,9 +23,9 @@ class TestFollowingRedis(Following, BackendContract):
     options: ClassVar[dict[str, Any]] = {"log": "redis"}
 
     @pytest.fixture(autouse=True)
-    def configured(self, settings: Any, redis_url: str) -> None:
+    def configured(self, settings: Any, redis: Any) -> None:
         settings.CACHES = {
-            "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis_url}
+            "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis.url}
         }
         path = f"{self.backend.__module__}.{self.backend.__qualname__}"
         settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path, "OPTIONS": self.options}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -12,11 +11,11 @@ from jwt_revoke import api
 from jwt_revoke.backends.replica.stream import Stream, StreamAway
 from jwt_revoke.exceptions import TokenRevoked
 from jwt_revoke.testing import Device
-from tests import services
 from tests.backends.contract import claims_of
 from tests.backends.replica.following import check_by_copy
 from tests.services.cluster import cluster
 from tests.services.sentinel import sentinel
+from tests.services.starting import started
 
 pytestmark = [pytest.mark.once, pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 
@@ -24,24 +23,16 @@ CLUSTER = "jwt_revoke.backends.replica.cluster.ClusterConnectionFactory"
 KEY = "{jwt_revoke}:log"
 
 
-def started(service: Any) -> Iterator[Any]:
-    try:
-        with service() as running:
-            yield running
-    except services.ServiceMissing as missing:
-        if os.environ.get("TEST_REQUIRED"):
-            raise
-        pytest.skip(str(missing))
-
-
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Any]:
-    yield from started(sentinel)
+    with started(sentinel()) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def spread() -> Iterator[Any]:
-    yield from started(cluster)
+    with started(cluster()) as running:
+        yield running
 
 
 @pytest.fixture
