@@ -69,6 +69,11 @@ def log() -> list[tuple[str, str, str]]:
     return list(Revocation.objects.order_by("pk").values_list("scope", "reason", "effect"))
 
 
+def stop_clock(monkeypatch: pytest.MonkeyPatch, at: float) -> None:
+    """Let this process's ``time.time()`` stand still, however long the machine takes."""
+    monkeypatch.setattr(time, "time", lambda: at)
+
+
 def step_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let this process's ``time.time()`` go ahead."""
     real = time.time

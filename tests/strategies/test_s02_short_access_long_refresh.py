@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.strategies.over_http import AUTH, Phone, step_clock
+from tests.strategies.over_http import AUTH, Phone, step_clock, stop_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db
 def test_access_token_opens_for_five_minutes_by_default(user, monkeypatch):
     phone = Phone()
     assert phone.claims["exp"] - phone.claims["iat"] == 300
-    step_clock(monkeypatch, 299)
+    stop_clock(monkeypatch, phone.claims["iat"] + 299.9)
     assert phone.standing() == "live"
-    step_clock(monkeypatch, 2)
+    stop_clock(monkeypatch, phone.claims["iat"] + 300)
     assert phone.standing() == "expired"
 
 

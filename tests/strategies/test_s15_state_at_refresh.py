@@ -8,7 +8,7 @@ from django.core.checks import run_checks
 
 from jwt_revoke import api
 from tests.conftest import PASSWORD
-from tests.strategies.over_http import AUTH, Phone, step_clock
+from tests.strategies.over_http import AUTH, Phone, step_clock, stop_clock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stateless")]
 
@@ -56,8 +56,10 @@ def test_access_token_lives_on_and_refresh_refuses(user, revoke, monkeypatch):
 def test_token_lives_until_it_expires_and_no_longer(user, monkeypatch):
     phone = Phone()
     api.revoke_user(user)
-    step_clock(monkeypatch, 280)
+    stop_clock(monkeypatch, phone.claims["iat"] + 299.9)
     assert phone.standing() == "live"
+    stop_clock(monkeypatch, phone.claims["iat"] + 300)
+    assert phone.standing() == "expired"
 
 
 def test_request_asks_the_database_nothing(user, django_assert_num_queries):
