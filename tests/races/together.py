@@ -123,9 +123,11 @@ class Pause:
 class Worker:
     """A process of its own, with its own Django, on the database of this test."""
 
+    module = "tests.races.worker"
+
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.races.worker"],
+            [sys.executable, "-m", self.module],
             cwd=ROOT,
             env={**os.environ, "DATABASE_URL": _address(), "DJANGO_SETTINGS_MODULE": SETTINGS},
             stdin=subprocess.PIPE,

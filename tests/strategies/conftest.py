@@ -8,32 +8,17 @@ from typing import Any
 import pytest
 
 from jwt_revoke.backends.base import get_backend
-from tests.backends.replica.following import PATH, redis_server, until_ready
+from tests.backends.replica.following import PATH, until_ready
+from tests.backends.replica.in_redis import cache_in_redis, redis, redis_of_the_package
 from tests.strategies.neighbour import Neighbour
+
+__all__ = ["cache_in_redis", "redis", "redis_of_the_package"]
 
 
 @pytest.fixture
 def stateless(settings: Any) -> None:
     path = "jwt_revoke.backends.stateless.StatelessBackend"
     settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path}
-
-
-@pytest.fixture(scope="package")
-def redis_of_the_strategies() -> Iterator[Any]:
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture
-def cache_in_redis(redis_of_the_strategies: Any, settings: Any) -> Any:
-    """``CACHES`` as a site has it that uses django-redis; empty."""
-    server = redis_of_the_strategies
-    with server.client() as client:
-        client.flushall()
-    settings.CACHES = {
-        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": server.url}
-    }
-    return server
 
 
 @pytest.fixture

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
-from tests.races.together import PATIENCE, ROOT, SETTINGS, _address
+from tests.races.together import Worker
 
 
-class Neighbour:
+class Neighbour(Worker):
     """What another process answers, and what it cost there."""
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.strategies.worker"],
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": _address(), "DJANGO_SETTINGS_MODULE": SETTINGS},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    module = "tests.strategies.worker"
 
     def configure(self, settings: Any) -> None:
         """Let it follow as this process does."""
@@ -44,13 +32,6 @@ class Neighbour:
         """Checks that the database answered there for the replica."""
         return int(self.said["fallbacks"])
 
-    def close(self) -> None:
-        self.process.communicate(timeout=PATIENCE)
-        assert self.process.returncode == 0
-
     def _ask(self, what: Any) -> Any:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(what) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        self.write(what)
+        return self.read()

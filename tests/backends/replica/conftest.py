@@ -1,39 +1,16 @@
-"""One Redis for the whole folder, empty for each test that asks for it."""
+"""What the tests of the replica share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from jwt_revoke.backends.replica.connection import LogConnection
-from tests import services
 from tests.backends.replica.following import PATH
-from tests.services.starting import started
+from tests.backends.replica.in_redis import cache_in_redis, redis, redis_of_the_package
 
-
-@pytest.fixture(scope="package")
-def redis_of_the_package() -> Iterator[Any]:
-    with started(services.redis()) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(redis_of_the_package: Any) -> Any:
-    """The server, its ``client()`` an administrator's."""
-    with redis_of_the_package.client() as client:
-        client.flushall()
-    return redis_of_the_package
-
-
-@pytest.fixture
-def cache_in_redis(redis: Any, settings: Any) -> Any:
-    """``CACHES`` as a site has it that uses django-redis."""
-    settings.CACHES = {
-        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis.url}
-    }
-    return redis
+__all__ = ["cache_in_redis", "redis", "redis_of_the_package"]
 
 
 @pytest.fixture
