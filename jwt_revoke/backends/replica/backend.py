@@ -237,11 +237,12 @@ class ReplicaBackend(BaseBackend):
         with self._reading:
             if self._hung_up():
                 return
+            self._state.synced = started
             if self._reporter is None:
                 self._reporter = Reporter(self._using, self.status)
             if self.options.listen and self._listener is None:
                 self._listener = Listener(self._using, self.wake)
-            self._ready, self._state.synced = True, started
+            self._ready = True
 
     def _reconnect(self) -> None:
         stream = self._new_stream()
