@@ -27,8 +27,8 @@ from jwt.exceptions import PyJWTError
 
 from .claims import Claims
 from .conf import conf
-from .exceptions import TokenExpired, TokenInvalid
-from .keys import KeyRing, RefreshKeyRing
+from .exceptions import TokenExpired, TokenInvalid, UnknownKey
+from .keys import Key, KeyRing, RefreshKeyRing
 
 MAX_ACCESS_LENGTH: Final = 8192
 TYPE: Final = "at+jwt"
@@ -96,12 +96,7 @@ def decode_access(raw: str, ring: KeyRing, *, expired_too: bool = False) -> Clai
 
 
 def _verify(raw: str, ring: KeyRing) -> Claims:
-    if len(raw) > MAX_ACCESS_LENGTH:
-        raise TokenInvalid("longer than 8 KiB")
-    if not _ACCESS_SHAPE.fullmatch(raw):
-        raise TokenInvalid("not a compact JWS")
-    segments = [_canonical(segment) for segment in raw.split(".")]
-    header = _json_object(segments[0])
+    header = read_header(raw)
     # Ours have these three and nothing else: no crit, no zip, no b64, no embedded or linked key
     # (jwk, jku, x5c, x5u), so there is none to be obeyed by mistake.
     if header.keys() != _HEADER:
@@ -112,9 +107,24 @@ def _verify(raw: str, ring: KeyRing) -> Claims:
         raise TokenInvalid("kid is not a text")
     key = ring.find(header["kid"])
     if key is None:
-        raise TokenInvalid("unknown key")
+        raise UnknownKey("unknown key")
+    return Claims.from_payload(read_payload(raw, key))
+
+
+def read_header(raw: str) -> dict[str, Any]:
+    """The header of what is spelt as a compact JWS must be; nothing of it is verified yet."""
+    if len(raw) > MAX_ACCESS_LENGTH:
+        raise TokenInvalid("longer than 8 KiB")
+    if not _ACCESS_SHAPE.fullmatch(raw):
+        raise TokenInvalid("not a compact JWS")
+    segments = [_canonical(segment) for segment in raw.split(".")]
+    return _json_object(segments[0])
+
+
+def read_payload(raw: str, key: Key) -> dict[str, Any]:
+    """The payload of what ``key`` signed, by its algorithm and no other."""
     try:
-        payload = _VERIFIER.decode(
+        payload: dict[str, Any] = _VERIFIER.decode(
             raw,
             key.verifies,
             algorithms=[key.algorithm],
@@ -124,7 +134,7 @@ def _verify(raw: str, ring: KeyRing) -> Claims:
     except (PyJWTError, TypeError, ValueError, OverflowError) as error:
         # The last three: older releases read an "nbf" of any type as a number.
         raise TokenInvalid(type(error).__name__) from None
-    return Claims.from_payload(payload)
+    return payload
 
 
 class _VerifiedTokens:

@@ -29,6 +29,10 @@ class TokenInvalid(TokenRefused):
     """Bad signature, shape, type or claim."""
 
 
+class UnknownKey(TokenInvalid):
+    """Its header names a key that is not in the ring."""
+
+
 class TokenExpired(TokenRefused):
     """Authentic, and past its life."""
 
