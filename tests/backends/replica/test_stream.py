@@ -284,6 +284,14 @@ def test_sentinel_s_replicas_are_refused(settings: Any, query: str) -> None:
         cache_configuration("default")
 
 
+def test_a_sentinel_that_is_asked_for_its_master(settings: Any) -> None:
+    location = "redis://site/0?is_master=1"
+    settings.CACHES = {
+        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": location}
+    }
+    assert cache_configuration("default") == ({}, location)
+
+
 def test_redis_is_an_extra(cache_in_redis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
