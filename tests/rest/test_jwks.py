@@ -28,12 +28,6 @@ def test_shared_secrets_are_never_published(db, anonymous):
     assert (response.status_code, response.json()) == (200, {"keys": []})
 
 
-def test_a_key_pairs_public_part_is_published(db, anonymous, es256):
-    (key,) = anonymous.get(URL).json()["keys"]
-    assert key.keys() == {"kty", "crv", "x", "y", "kid", "alg", "use"}
-    assert (key["alg"], key["use"]) == ("ES256", "sig")
-
-
 def test_what_is_published_verifies_our_tokens(user, anonymous, es256, sign_in):
     device = sign_in(user)
     header = jwt.get_unverified_header(device.access)

@@ -1,8 +1,12 @@
-"""Servers of the suite's own: private, on free ports, gone when the block is left."""
+"""Servers of the suite's own: private, on free ports, gone when the block is left.
+
+And the programs that drive them from outside: a browser, Node.js.
+"""
 
 from tests.services.chromium import chromium
 from tests.services.cluster import cluster
 from tests.services.mariadb import mariadb
+from tests.services.node import node
 from tests.services.postgresql import postgresql
 from tests.services.proxy import proxy
 from tests.services.redis import redis
@@ -14,6 +18,7 @@ __all__ = [
     "chromium",
     "cluster",
     "mariadb",
+    "node",
     "postgresql",
     "proxy",
     "redis",

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the servers and the browser of the test-suite where that can be done
-# without asking: as root on Debian and its children. Anywhere else it does
-# nothing, and the runner says what it had to do without.
+# Installs the servers of the test-suite, its browser and Node.js where that can
+# be done without asking: as root on Debian and its children. Anywhere else it
+# does nothing, and the runner says what it had to do without.
 set -eu
 
 packages=
@@ -19,6 +19,8 @@ ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgresql postgre
 need mariadb-server mariadbd
 need redis-server redis-server
 need chromium chromium chromium-browser google-chrome
+need nodejs node
+need npm npm
 need gettext msgfmt
 
 [ -n "$packages" ] || exit 0

@@ -1,0 +1,75 @@
+"""A site that signs with a key pair, served over HTTP, and those who verify its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from jwt_revoke.keys import ASYMMETRIC
+from tests import services
+from tests.attacks.conftest import pem, private_keys
+from tests.services.starting import started
+from tests.third_parties.verifiers import Jose, Joserfc, ThirdParty
+from tests.wire import AUTH
+
+ISSUER = "https://issuer.example/"
+AUDIENCE = "https://api.example/"
+
+__all__ = ["private_keys"]
+
+Verify = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def jose() -> Iterator[Jose]:
+    """``jose.verify(token, address, …)``: npm's, where Node.js can be had."""
+    with started(services.node(Jose.package)) as node:
+        yield Jose(node)
+
+
+@pytest.fixture(params=["jose", "joserfc"])
+def third_party(request: pytest.FixtureRequest) -> ThirdParty:
+    """A library that is none of ours, nor PyJWT."""
+    return request.getfixturevalue("jose") if request.param == "jose" else Joserfc()
+
+
+@pytest.fixture(scope="session", name="signing_keys")
+def all_signing_keys(private_keys: dict[str, str]) -> dict[str, str]:
+    """Algorithm → private key in PEM, for each that has a public part."""
+    return {**private_keys, "ES384": pem(ec.generate_private_key(ec.SECP384R1()))}
+
+
+@pytest.fixture(params=ASYMMETRIC)
+def algorithm(request: pytest.FixtureRequest, settings: Any, signing_keys: dict[str, str]) -> str:
+    """The site issues access tokens for others, signed by this algorithm."""
+    algorithm: str = request.param
+    settings.JWT_REVOKE = {
+        **settings.JWT_REVOKE,
+        "ALGORITHM": algorithm,
+        "SIGNING_KEYS": [signing_keys[algorithm]],
+        "ISSUER": ISSUER,
+        "AUDIENCE": AUDIENCE,
+        "CLIENT_ID": "app",
+    }
+    return algorithm
+
+
+@pytest.fixture
+def address(live_server: Any) -> str:
+    """Where the site publishes its keys."""
+    return f"{live_server}{AUTH}jwks.json"
+
+
+@pytest.fixture
+def verify(third_party: ThirdParty, address: str, algorithm: str) -> Verify:
+    """The claims of a token, as the third party verifies it that the site is meant for."""
+
+    def verify(token: str, *, issuer: str = ISSUER, audience: str = AUDIENCE) -> dict[str, Any]:
+        return third_party.verify(
+            token, address, algorithm=algorithm, issuer=issuer, audience=audience
+        )
+
+    return verify
