@@ -27,19 +27,21 @@ from django.http import HttpRequest
 from . import bulk, revocation, rotation, sessions
 from .backends.base import get_backend
 from .claims import Claims
-from .codec import decode_access, decode_refresh, looks_like_refresh
+from .codec import decode_refresh, looks_like_refresh
 from .database import persistently
 from .exceptions import TokenRefused
-from .keystore import key_ring, refresh_key_ring
+from .keystore import refresh_key_ring
 from .log import Cause
 from .minting import SignedIn
 from .models import EFFECT_ACCESS, EFFECT_SESSION, DeviceSession, write_alias
+from .verification import verified_claims
 
 __all__ = [
     "SignedIn",
     "aend_session",
     "ais_revoked",
     "arefresh",
+    "arenew_subject",
     "arevoke_everyone",
     "arevoke_session",
     "arevoke_sessions",
@@ -50,6 +52,7 @@ __all__ = [
     "end_session",
     "is_revoked",
     "refresh",
+    "renew_subject",
     "revoke_everyone",
     "revoke_session",
     "revoke_sessions",
@@ -181,6 +184,25 @@ def revoke_users(
     return persistently(using, bulk.revoke_users, using, users, cause, effect)
 
 
+def renew_subject(
+    user: AbstractBaseUser | Any,
+    *,
+    effect: str = EFFECT_SESSION,
+    reason: str = "subject_renewed",
+    actor: AbstractBaseUser | str | None = None,
+    note: str = "",
+) -> None:
+    """Give one user another opaque id (s12): every token that says the old one is dead.
+
+    The sessions end too, or with ``effect="access"`` refresh silently, to the new id. Needs
+    ``SUBJECT = "opaque"``, or else nothing but the revocation is seen of it. Raises ``ValueError``
+    as ``revoke_user`` does.
+    """
+    _require_effect(effect)
+    using, cause = write_alias(), Cause.of(reason, actor, note)
+    persistently(using, revocation.renew_subject, using, _user_key(user), cause, effect)
+
+
 def revoke_everyone(
     *,
     effect: str = EFFECT_SESSION,
@@ -207,7 +229,7 @@ def _claims(token: str | Claims | Mapping[str, Any]) -> Claims:
     if isinstance(token, Claims):
         return token
     if isinstance(token, str):
-        return decode_access(token, key_ring(), expired_too=True)
+        return verified_claims(token, expired_too=True)
     return Claims.from_payload(token)
 
 
@@ -231,6 +253,7 @@ def _require_effect(effect: str) -> None:
 # Thread-sensitive, so that they share the connection and the transaction of the calling task.
 asign_in = sync_to_async(sign_in)
 arefresh = sync_to_async(refresh)
+arenew_subject = sync_to_async(renew_subject)
 aend_session = sync_to_async(end_session)
 arevoke_session = sync_to_async(revoke_session)
 arevoke_sessions = sync_to_async(revoke_sessions)

@@ -26,13 +26,12 @@ from .actor import set_actor
 from .backends.base import get_backend, get_database_backend, get_strict_backend
 from .backends.database import DatabaseBackend
 from .claims import Claims
-from .codec import decode_access
 from .conf import conf
 from .deferred import can_defer, deferred_user
 from .exceptions import TokenInvalid, TokenRefused, TokenRevoked, Unavailable
-from .keystore import key_ring
 from .models import write_alias
 from .standing import user_key
+from .verification import verified_claims
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -124,9 +123,11 @@ def authenticate_token(
     ``defer=False`` gives a loaded one, for async code: ``sync_to_async(authenticate_token)``.
     """
     try:
-        claims = decode_access(raw, key_ring())
+        claims = verified_claims(raw)
     except TokenRefused as error:
         raise refused(error) from None
+    except Unavailable as error:
+        raise _unavailable(error) from error
     user = _judged(get_backend().check, claims, max_staleness)
     return (_without_row(claims, request, defer=defer) if user is None else user), claims
 
@@ -177,12 +178,15 @@ def _judged(check: Callable[..., T], claims: Claims, *arguments: Any) -> T:
         metrics.checked(error.slug)
         raise refused(error) from None
     except Unavailable as error:
-        metrics.checked(error.slug)
-        # Without the traceback: a driver's message may quote a parameter.
-        logger.error("Access token not checked: %s", error.detail)  # noqa: TRY400
-        raise ServiceUnavailable from error
+        raise _unavailable(error) from error
     metrics.checked("live")
     return user
+
+
+def _unavailable(error: Unavailable) -> ServiceUnavailable:
+    metrics.checked(error.slug)
+    logger.error("Access token not checked: %s", error.detail)
+    return ServiceUnavailable()
 
 
 def refused(error: TokenRefused) -> TokenNotValid:

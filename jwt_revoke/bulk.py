@@ -25,7 +25,7 @@ from .models import (
     Revocation,
     UserTokenState,
 )
-from .subjects import key_of_subject
+from .subjects import RandomUUID, key_of_subject
 
 _LOCK_PAGE: Final = 10_000
 
@@ -153,6 +153,7 @@ def _create_missing_states(using: str, entries: QuerySet[Revocation]) -> None:
             "session_floor": newest,
             "password_fingerprint": "",
             "account_fingerprint": "",
+            "subject": RandomUUID(),
         },
         missing_only=True,
     )

@@ -14,7 +14,7 @@ import re
 import struct
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,7 +27,7 @@ from jwt.exceptions import PyJWTError
 
 from .claims import Claims
 from .conf import conf
-from .exceptions import TokenExpired, TokenInvalid, UnknownKey
+from .exceptions import TokenExpired, TokenInvalid, Unavailable, UnknownKey
 from .keys import Key, KeyRing, RefreshKeyRing
 
 MAX_ACCESS_LENGTH: Final = 8192
@@ -48,6 +48,8 @@ class RefreshClaims:
 
     session_id: UUID
     counter: int
+    key_id: bytes | None = field(default=None, compare=False)
+    """Of the key that it was signed with, where it was read from text."""
 
 
 class _StrictJWT(jwt.PyJWT):
@@ -72,6 +74,9 @@ _VERIFIER: Final = _StrictJWT(
 def encode_access(payload: Mapping[str, Any], ring: KeyRing) -> str:
     """The signed access token for ``payload``."""
     key = ring.signing
+    if key.signs is None:
+        # 503, and what to do in the log: the keys of the other processes may be whole.
+        raise Unavailable(f"the private part of key {key.kid} is not at hand")
     token = _VERIFIER.encode(
         dict(payload), key.signs, key.algorithm, headers={"typ": TYPE, "kid": key.kid}
     )
@@ -107,7 +112,7 @@ def _verify(raw: str, ring: KeyRing) -> Claims:
         raise TokenInvalid("kid is not a text")
     key = ring.find(header["kid"])
     if key is None:
-        raise UnknownKey("unknown key")
+        raise UnknownKey(header["kid"])
     return Claims.from_payload(read_payload(raw, key))
 
 
@@ -216,7 +221,7 @@ def decode_refresh(raw: str, ring: RefreshKeyRing) -> RefreshClaims:
         raise TokenInvalid("unknown refresh key")
     if not hmac.compare_digest(hmac.digest(key.secret, head, "sha256"), signature):
         raise TokenInvalid("refresh signature")
-    return RefreshClaims(UUID(bytes=session_id), counter)
+    return RefreshClaims(UUID(bytes=session_id), counter, key_id)
 
 
 def looks_like_refresh(raw: str) -> bool:

@@ -80,13 +80,42 @@ class Settings:
 
     @property
     def ALGORITHM(self) -> str:
-        """The algorithm of every key in ``SIGNING_KEYS``."""
+        """The algorithm of the keys in ``SIGNING_KEYS``, and of the next one that is made."""
         return self._get("ALGORITHM", "HS256")
 
     @property
-    def SIGNING_KEYS(self) -> Sequence[str]:
-        """Secrets or private keys in PEM; the first signs, all verify. Empty = derived."""
+    def SIGNING_KEYS(self) -> Sequence[str | Mapping[str, str]]:
+        """Secrets or private keys in PEM; the first signs, all verify. Empty = derived.
+
+        With ``KEY_STORE = "files"`` the paths of such. A key of another algorithm than
+        ``ALGORITHM`` is written ``{"algorithm": "ES256", "key": "…"}``.
+        """
         return self._get("SIGNING_KEYS", ())
+
+    @property
+    def KEY_STORE(self) -> str:
+        """Where the signing keys are: ``"settings"``, ``"files"`` or ``"database"`` (s34)."""
+        return self._get("KEY_STORE", "settings")
+
+    @property
+    def KEY_ENCRYPTION_KEYS(self) -> Sequence[str]:
+        """Fernet keys; the first encrypts the private keys in the database, all decrypt."""
+        return self._get("KEY_ENCRYPTION_KEYS", ())
+
+    @property
+    def KEY_ROTATION_PERIOD(self) -> timedelta | None:
+        """The age at which ``keys rotate --due`` replaces a signing key; ``None`` = never."""
+        return self._get("KEY_ROTATION_PERIOD", None)
+
+    @property
+    def KEY_REFRESH_INTERVAL(self) -> timedelta:
+        """How old a process's copy of stored keys may be; a compromise does not wait for it."""
+        return self._get("KEY_REFRESH_INTERVAL", timedelta(minutes=1))
+
+    @property
+    def SUBJECT(self) -> str:
+        """What ``sub`` says: the ``"pk"``, or an ``"opaque"`` id that can be renewed (s12)."""
+        return self._get("SUBJECT", "pk")
 
     @property
     def REFRESH_KEYS(self) -> Sequence[str]:

@@ -30,7 +30,11 @@ class TokenInvalid(TokenRefused):
 
 
 class UnknownKey(TokenInvalid):
-    """Its header names a key that is not in the ring."""
+    """Its header names a key that is not in the ring: ``kid``, unverified."""
+
+    def __init__(self, kid: str) -> None:
+        super().__init__("unknown key")
+        self.kid = kid
 
 
 class TokenExpired(TokenRefused):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,7 +43,8 @@ def hkdf(secret: bytes, label: bytes, length: int) -> bytes:
 class Key:
     """One key for access tokens: its id, its algorithm, and what signs and verifies.
 
-    ``public`` is its public part as a JWK (RFC 7517), or ``None`` for a shared secret.
+    ``public`` is its public part as a JWK (RFC 7517), or ``None`` for a shared secret. ``signs``
+    is ``None`` where only the public part is at hand.
     """
 
     kid: str
@@ -66,6 +68,47 @@ class KeyRing:
     def find(self, kid: str) -> Key | None:
         """The key of that id, or ``None``."""
         return next((key for key in self.keys if key.kid == kid), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedKey:
+    """A key and its terms, in seconds since 1970; ``None`` is a moment that is not set.
+
+    It signs from ``not_before`` (``None``: it waits, published, for a rotation to set it) until
+    ``signs_until``, and verifies until ``verifies_until``, from before it signs.
+    """
+
+    key: Key
+    not_before: float | None
+    signs_until: float | None = None
+    verifies_until: float | None = None
+
+    def signs(self, now: float) -> bool:
+        """Whether new tokens may be signed with it now."""
+        begun = self.not_before is not None and self.not_before <= now
+        return begun and (self.signs_until is None or now < self.signs_until)
+
+    def verifies(self, now: float) -> bool:
+        """Whether it verifies now. A key that does not sign yet verifies already: clocks differ."""
+        return self.verifies_until is None or now < self.verifies_until
+
+
+def ring_at(keys: Iterable[TimedKey], now: float) -> tuple[KeyRing, float]:
+    """The ring as it stands at ``now``, and the moment at which it will stand otherwise.
+
+    Of the keys that sign the one that began last is taken. Where none does (a clock that is
+    behind), the one that verifies and signed last; whoever still verifies may have signed.
+    """
+    keys = [timed for timed in keys if timed.verifies(now)]
+    terms = [(timed.not_before, timed.signs_until, timed.verifies_until) for timed in keys]
+    to_come = [moment for term in terms for moment in term if moment is not None and moment > now]
+
+    def precedence(timed: TimedKey) -> tuple[bool, float]:
+        begun = timed.not_before if timed.not_before is not None else float("inf")
+        return not timed.signs(now), begun if begun > now else -begun
+
+    ring = KeyRing(tuple(timed.key for timed in sorted(keys, key=precedence)))
+    return ring, min(to_come, default=float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +150,68 @@ def load_key(algorithm: str, material: str | bytes) -> Key:
     Raises ``KeyUnusable`` for an unknown algorithm, a key that does not fit it, or one shorter
     than RFC 7518 §3.2/§3.3 asks for (PyJWT by itself only warns).
     """
+    private = _prepared(algorithm, material)
+    if algorithm in SYMMETRIC:
+        raw = material.encode() if isinstance(material, str) else material
+        kid = base64url_encode(hkdf(raw, b"jwt_revoke signing key id", 12)).decode()
+        return Key(kid, algorithm, private, private)
+    if not hasattr(private, "public_key"):
+        raise KeyUnusable("a public key can't sign: put the private key's PEM here")
+    return _key_pair(algorithm, private, private.public_key())
+
+
+def load_public_key(algorithm: str, jwk: Mapping[str, Any]) -> Key:
+    """The ``Key`` made of a public JWK: it verifies, and signs nothing.
+
+    Raises ``KeyUnusable``, as ``load_key`` does.
+    """
+    try:
+        public = _rules(algorithm).from_jwk(dict(jwk))
+    except (PyJWTError, ValueError, TypeError, KeyError) as error:
+        raise KeyUnusable(f"not a key for {algorithm} ({type(error).__name__})") from None
+    # Once more as a key: from_jwk() does not compare the curve with the algorithm.
+    return _key_pair(algorithm, None, _prepared(algorithm, public))
+
+
+def make_material(algorithm: str) -> str:
+    """A new secret of 64 random bytes, or a new private key in PEM (RSA: 3072 bits).
+
+    Raises ``KeyUnusable`` for an algorithm that is none of ours.
+    """
+    _rules(algorithm)
+    if algorithm in SYMMETRIC:
+        return secrets.token_urlsafe(64)
+    # The extra "crypto" is optional; _rules() has seen that it is there.
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415
+
+    makers: dict[str, Callable[[], Any]] = {
+        "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+        "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
+        "EdDSA": ed25519.Ed25519PrivateKey.generate,
+    }
+    private = makers.get(algorithm, lambda: rsa.generate_private_key(65537, 3072))()
+    pem: bytes = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return pem.decode()
+
+
+def _rules(algorithm: str) -> Any:
+    """PyJWT's rules for one of our algorithms; else ``KeyUnusable``."""
     if algorithm in requires_cryptography and not has_crypto:
         raise KeyUnusable(
             f"{algorithm} needs the package cryptography: pip install 'django-jwt-revoke[crypto]'"
         )
     if algorithm not in SYMMETRIC + ASYMMETRIC:
         raise KeyUnusable(f"{algorithm} is none of {', '.join(SYMMETRIC + ASYMMETRIC)}")
-    rules = jwt.get_algorithm_by_name(algorithm)
+    return jwt.get_algorithm_by_name(algorithm)
+
+
+def _prepared(algorithm: str, material: Any) -> Any:
+    rules = _rules(algorithm)
     try:
         private = rules.prepare_key(material)
         too_short = rules.check_key_length(private)
@@ -122,18 +220,15 @@ def load_key(algorithm: str, material: str | bytes) -> Key:
         raise KeyUnusable(f"not a key for {algorithm} ({type(error).__name__})") from None
     if too_short:
         raise KeyUnusable(f"too short for {algorithm}: {too_short}")
-    if algorithm in SYMMETRIC:
-        raw = material.encode() if isinstance(material, str) else material
-        kid = base64url_encode(hkdf(raw, b"jwt_revoke signing key id", 12)).decode()
-        return Key(kid, algorithm, private, private)
-    if not hasattr(private, "public_key"):
-        raise KeyUnusable("a public key can't sign: put the private key's PEM here")
-    verifies = private.public_key()
-    public = rules.to_jwk(verifies, as_dict=True)
-    kid = thumbprint(public)
-    public = {**public, "kid": kid, "alg": algorithm, "use": "sig"}
-    public.pop("key_ops", None)
-    return Key(kid, algorithm, private, verifies, public)
+    return private
+
+
+def _key_pair(algorithm: str, private: Any, public: Any) -> Key:
+    jwk = _rules(algorithm).to_jwk(public, as_dict=True)
+    kid = thumbprint(jwk)
+    jwk = {**jwk, "kid": kid, "alg": algorithm, "use": "sig"}
+    jwk.pop("key_ops", None)
+    return Key(kid, algorithm, private, public, jwk)
 
 
 def thumbprint(jwk: dict[str, Any]) -> str:

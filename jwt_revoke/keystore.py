@@ -1,60 +1,201 @@
-"""Where keys come from: the settings, or ``SECRET_KEY`` when they name none."""
+"""The keys as they stand: from the settings, from files, or from the database.
+
+Each process has a copy. It is read again every ``KEY_REFRESH_INTERVAL``; and at once when a token
+or an account shows a generation that is newer than the copy. That is how a compromise is heard of
+everywhere: it raises the generation in its own transaction, the backend lets no token of an older
+one pass within its bound, and a newer one is looked at with the keys of that generation. So no
+request asks for keys, and none is let in by a key that its backend knows to be dead.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.encoding import force_bytes
+from django.core.signals import setting_changed
+from django.db import Error
 
+from .clock import clock
 from .conf import conf
-from .keys import KeyRing, KeyUnusable, RefreshKey, RefreshKeyRing, hkdf, load_key
+from .database import describe
+from .exceptions import Unavailable
+from .key_sources import configured_keys, configured_refresh_keys, succeeded, usable
+from .keys import KeyRing, RefreshKeyRing, TimedKey, ring_at
+from .models import ONLY_ROW, Generation, SigningKey, write_alias
 
-ACCESS_LABEL = b"jwt_revoke access token signing"
-REFRESH_LABEL = b"jwt_revoke refresh token"
+logger: Final = logging.getLogger("jwt_revoke")
 
-
-def key_ring() -> KeyRing:
-    """The keys of access tokens. Raises ``ImproperlyConfigured`` when one is unusable."""
-    secrets = _secrets() if not conf.SIGNING_KEYS else ()
-    return _key_ring(conf.ALGORITHM, tuple(conf.SIGNING_KEYS), secrets)
-
-
-def refresh_key_ring() -> RefreshKeyRing:
-    """The keys of refresh tokens. Raises ``ImproperlyConfigured`` when one is unusable."""
-    secrets = _secrets() if not conf.REFRESH_KEYS else ()
-    return _refresh_key_ring(tuple(conf.REFRESH_KEYS), secrets)
+_LOOK_UP_PAUSE: Final = 1.0
+"""Seconds after a read before an unknown ``kid`` is worth another one."""
+_NEVER: Final = float("inf")
 
 
-def _secrets() -> tuple[str | bytes, ...]:
-    return (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What a process knows of the keys. Its times are ``clock``'s."""
+
+    access: KeyRing
+    refresh: RefreshKeyRing
+    timed: tuple[TimedKey, ...]
+    marked: frozenset[str]
+    """Ids of those that are compromised."""
+    generation: int
+    """As it stood when the keys were read, or before."""
+    read_at: float
+    read_again: float
+    arrange_again: float
 
 
-# Cached by what they are made of, so a changed setting is a changed ring with nothing to reset.
-@lru_cache(maxsize=8)
-def _key_ring(
-    algorithm: str, materials: tuple[str, ...], secrets: tuple[str | bytes, ...]
-) -> KeyRing:
+_copy: _Copy | None = None
+
+
+def key_ring(generation: int = 0) -> KeyRing:
+    """The keys of access tokens, as of that generation or later.
+
+    Raises ``ImproperlyConfigured`` when one is unusable, and ``Unavailable`` when the database
+    that has to be asked does not answer.
+    """
+    return _as_of(generation).access
+
+
+def refresh_key_ring(generation: int = 0) -> RefreshKeyRing:
+    """The keys of refresh tokens, as of that generation or later. Raises as ``key_ring`` does."""
+    return _as_of(generation).refresh
+
+
+def key_ring_for_unknown_kid() -> KeyRing:
+    """The ring once more, for a token whose ``kid`` is not in it: read again if it may be news.
+
+    At most once a second, whatever is sent: ten thousand unknown ids cost no more than one.
+    """
+    copy = _as_of(0)
+    if conf.KEY_STORE != "settings" and clock() >= copy.read_at + _LOOK_UP_PAUSE:
+        copy = _take(_read(copy, copy.generation))
+    return copy.access
+
+
+def is_former(kid: str) -> bool:
+    """Whether a key of ours had that id, and verifies no more: compromised, or retired."""
+    copy = _as_of(0)
+    known = kid in copy.marked or any(timed.key.kid == kid for timed in copy.timed)
+    return known and copy.access.find(kid) is None
+
+
+def forget_keys() -> None:
+    """Read the keys again before they are used: they were changed here."""
+    global _copy  # noqa: PLW0603  (the one copy of the process)
+    _copy = None
+
+
+def _as_of(generation: int) -> _Copy:
+    copy = _copy
+    if copy is None:
+        copy = _take(_read(None, 0))
+    elif clock() >= copy.arrange_again:
+        copy = _take(_renewed(copy))
+    if generation > copy.generation:
+        copy = _take(_read(copy, generation))
+    return copy
+
+
+def _take(copy: _Copy) -> _Copy:
+    # No lock, which a fork could leave locked: of two that read at once the last one stays, and
+    # the generation of whichever stays is of its own read.
+    global _copy  # noqa: PLW0603  (the one copy of the process)
+    _copy = copy
+    return copy
+
+
+def _renewed(copy: _Copy) -> _Copy:
+    """The copy after its time. While one thread reads, the others go on with the old one."""
+    now = clock()
+    if now < copy.read_again:
+        return _arranged(copy)
+    later = _take(_arranged(replace(copy, read_again=now + _interval())))
     try:
-        if materials:
-            return KeyRing(tuple(load_key(algorithm, material) for material in materials))
-        if not algorithm.startswith("HS"):
-            raise KeyUnusable(f"{algorithm} needs its private keys in SIGNING_KEYS")
-        derived = (hkdf(force_bytes(secret), ACCESS_LABEL, 64) for secret in secrets)
-        return KeyRing(tuple(load_key(algorithm, secret) for secret in derived))
-    except KeyUnusable as error:
-        raise ImproperlyConfigured(f"JWT_REVOKE['SIGNING_KEYS']: {error}") from None
+        return _read(copy, copy.generation)
+    except (Unavailable, ImproperlyConfigured) as error:
+        # A key that was compromised meanwhile is found all the same: by the generation.
+        logger.error("Keys not read again: %s", error)  # noqa: TRY400  (says all there is)
+        return later
 
 
-@lru_cache(maxsize=8)
-def _refresh_key_ring(
-    materials: tuple[str, ...], secrets: tuple[str | bytes, ...]
-) -> RefreshKeyRing:
-    chosen = [material.encode() for material in materials] or [
-        hkdf(force_bytes(secret), REFRESH_LABEL, 32) for secret in secrets
-    ]
+def _read(known: _Copy | None, generation: int) -> _Copy:
+    """A new copy. The database is asked where keys are stored, or where one may be compromised:
+    which raises the generation, so that a site that never raised it has no query here."""
+    now = clock()
+    timed: tuple[TimedKey, ...] = configured_keys()
+    refresh = configured_refresh_keys()
+    marked: frozenset[str] = frozenset()
+    stored = conf.KEY_STORE == "database"
+    if stored or generation:
+        generation, rows = _rows(stored=stored)
+        marked = frozenset(row.kid for row in rows if row.compromised_at is not None)
+        if stored:
+            timed = (
+                *succeeded(timed, rows),
+                *usable(rows, known.timed if known else ()),
+            )
+        timed = tuple(one for one in timed if one.key.kid not in marked)
+        refresh = tuple(key for key in refresh if key.key_id.hex() not in marked)
+    for left, name in ((timed, "SIGNING_KEYS"), (refresh, "REFRESH_KEYS")):
+        if not left:
+            raise ImproperlyConfigured(
+                f"Every key in JWT_REVOKE[{name!r}] is marked as compromised: put a new one there."
+            )
+    return _arranged(
+        _Copy(
+            access=known.access if known else KeyRing(()),
+            refresh=RefreshKeyRing(refresh),
+            timed=timed,
+            marked=marked,
+            generation=generation,
+            read_at=now,
+            read_again=_NEVER if conf.KEY_STORE == "settings" else now + _interval(),
+            arrange_again=now,
+        )
+    )
+
+
+def _rows(*, stored: bool) -> tuple[int, list[SigningKey]]:
+    """The generation, and the stored keys; the compromised ones alone where keys are not stored."""
+    using = write_alias()
+    rows = SigningKey.objects.using(using).order_by("created_at", "kid")
+    if not stored:
+        rows = rows.filter(compromised_at__isnull=False)
     try:
-        return RefreshKeyRing(tuple(RefreshKey.from_secret(secret) for secret in chosen))
-    except KeyUnusable as error:
-        raise ImproperlyConfigured(f"JWT_REVOKE['REFRESH_KEYS']: {error}") from None
+        # First the generation: the keys are as of it, or later.
+        found = Generation.objects.using(using).filter(pk=ONLY_ROW).values_list("value", flat=True)
+        return found.first() or 0, list(rows)
+    except Error as error:
+        raise Unavailable(describe(error)) from error
+
+
+def _arranged(copy: _Copy) -> _Copy:
+    """The copy with its ring as it stands now."""
+    now = time.time()
+    ring, changes_at = ring_at(copy.timed, now)
+    # The same keys in the same order are the same ring, by which verified tokens are kept.
+    same = [key.kid for key in ring.keys] == [key.kid for key in copy.access.keys]
+    # Not later than after an interval: the wall clock may be stepped meanwhile.
+    wait = min(changes_at - now, _interval()) if changes_at < _NEVER else _NEVER
+    return replace(
+        copy,
+        access=copy.access if same else ring,
+        arrange_again=min(clock() + wait, copy.read_again),
+    )
+
+
+def _interval() -> float:
+    return conf.KEY_REFRESH_INTERVAL.total_seconds()
+
+
+def _forget(*, setting: str, **_kwargs: Any) -> None:
+    if setting in {"JWT_REVOKE", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASES"}:
+        forget_keys()
+
+
+setting_changed.connect(_forget)

@@ -32,6 +32,7 @@ from .standing import (
     is_active,
     is_unsettled,
     require_session,
+    with_subject,
 )
 
 _SESSION: Final = (
@@ -53,7 +54,7 @@ class SignedIn:
 
 def settled_account(using: str, user_pk: Any) -> Facts:
     """The account in one read, whatever no signal saw being recorded before it goes on."""
-    rows = facts_queryset(using).filter(pk=user_pk)
+    rows = with_subject(facts_queryset(using)).filter(pk=user_pk)
     facts = next(map(facts_of, rows), None)
     if facts is None:
         raise SignInRefused("no such user")
@@ -78,7 +79,7 @@ def session_facts(using: str, session_id: UUID) -> tuple[Facts, DeviceSession, d
     The session is a true row of which only what we need is loaded.
     """
     rows = (
-        facts_queryset(using, session_id)
+        with_subject(facts_queryset(using, session_id))
         .filter(**{f"{THIS_SESSION}__isnull": False})
         .annotate(
             **{_PREFIX + name: F(f"{THIS_SESSION}__{name}") for name in _SESSION},
@@ -114,7 +115,9 @@ def require_live(facts: Facts, now: datetime) -> None:
 def mint(facts: Facts, session: DeviceSession, counter: int) -> SignedIn:
     """The tokens of that session: an access token, and the refresh token of that counter."""
     access, expires_in = mint_access(facts, session)
-    token = encode_refresh(RefreshClaims(session.pk, counter), refresh_key_ring())
+    # By the keys of that generation: where one was compromised, the next refresh signs anew.
+    ring = refresh_key_ring(facts.generation or 0)
+    token = encode_refresh(RefreshClaims(session.pk, counter), ring)
     return SignedIn(access, token, session.pk, expires_in)
 
 
@@ -128,7 +131,7 @@ def mint_access(facts: Facts, session: DeviceSession) -> tuple[str, int]:
     payload = {
         **_own_claims(facts.user, session),
         "token_type": "access",
-        "sub": str(facts.user.pk),
+        "sub": str(facts.subject or facts.user.pk),
         "sid": str(session.pk),
         "jti": str(uuid4()),
         "iat": now,
@@ -139,7 +142,7 @@ def mint_access(facts: Facts, session: DeviceSession) -> tuple[str, int]:
     }
     named = {"iss": conf.ISSUER, "aud": conf.AUDIENCE, "client_id": conf.CLIENT_ID}
     payload.update({name: value for name, value in named.items() if value is not None})
-    return encode_access(payload, key_ring()), lifetime
+    return encode_access(payload, key_ring(facts.generation or 0)), lifetime
 
 
 def _own_claims(user: Any, session: DeviceSession) -> Mapping[str, Any]:

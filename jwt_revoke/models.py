@@ -48,6 +48,8 @@ class UserTokenState(models.Model):
     last_password_change = models.DateTimeField(_("last password change"), null=True, blank=True)
     password_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     account_fingerprint = models.CharField(max_length=65, blank=True, editable=False)
+    subject = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    """What ``sub`` says of the user where ``SUBJECT`` is ``"opaque"`` (s12)."""
 
     class Meta:
         db_table = "jwt_revoke_user_token_state"
@@ -163,6 +165,35 @@ class LogCounter(models.Model):
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+class SigningKey(models.Model):
+    """A key for access tokens that is kept in the database, or the mark that one is compromised.
+
+    ``kid`` is the RFC 7638 thumbprint of a key pair. The terms are those of ``keys.TimedKey``.
+    A compromised key of the settings', or of the refresh tokens' (by its id in hex), has a row
+    too, which holds no key. Rows are never deleted: a mark must outlive every copy of the key.
+    """
+
+    kid = models.CharField(_("key id"), max_length=64, primary_key=True)
+    algorithm = models.CharField(_("algorithm"), max_length=10)
+    public = models.TextField(_("public key"), blank=True)
+    private = models.TextField(blank=True, editable=False)
+    """Encrypted (``encryption.py``), and erased once it is of no more use."""
+    created_at = models.DateTimeField(_("created"))
+    not_before = models.DateTimeField(_("signs from"), null=True, blank=True)
+    signs_until = models.DateTimeField(_("signs until"), null=True, blank=True)
+    verifies_until = models.DateTimeField(_("verifies until"), null=True, blank=True)
+    compromised_at = models.DateTimeField(_("compromised"), null=True, blank=True)
+
+    class Meta:
+        db_table = "jwt_revoke_signing_key"
+        default_permissions = ("view",)
+        verbose_name = _("signing key")
+        verbose_name_plural = _("signing keys")
+
+    def __str__(self) -> str:
+        return self.kid
 
 
 class ReplicaProcess(models.Model):

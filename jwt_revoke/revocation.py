@@ -17,6 +17,7 @@ from django.utils import timezone
 from . import log
 from .bulk import end_sessions
 from .claims import Claims
+from .clock import moment
 from .conf import conf
 from .database import atomically, insert_missing, lock_rows
 from .log import Cause
@@ -49,7 +50,7 @@ def revoke_token(using: str, claims: Claims, cause: Cause) -> bool:
             subject=claims.jti,
             effect=EFFECT_ACCESS,
             # Not capped by today's ACCESS_TOKEN_LIFETIME: raising it again revives no token.
-            expires_at=_moment(claims.exp) + conf.LEEWAY,
+            expires_at=moment(claims.exp) + conf.LEEWAY,
         )
         log.announce(using, cause, scope=SCOPE_TOKEN, subject=claims.jti, effect=EFFECT_ACCESS)
     return True
@@ -92,6 +93,14 @@ def revoke_user_before(using: str, user_pk: Any, cause: Cause, before: datetime)
         sessions = DeviceSession.objects.using(using).filter(user_id=user_pk)
         end_sessions(using, sessions.filter(created_at__lt=before), cause, batch)
     return version
+
+
+def renew_subject(using: str, user_pk: Any, cause: Cause, effect: str) -> None:
+    """Another opaque id for one user (s12). What says the old one is revoked in the same
+    transaction: a backend that remembers whose it was refuses it by its version."""
+    with atomically(using):
+        revoke_user(using, user_pk, cause, effect)
+        UserTokenState.objects.using(using).filter(pk=user_pk).update(subject=uuid4())
 
 
 def revoke_everyone(using: str, cause: Cause, effect: str) -> int:
@@ -160,9 +169,3 @@ def _raise_version(using: str, user_pk: Any, effect: str) -> int:
         )
         rows.update(**columns, version=raised)
     return rows.values_list("version", flat=True).get()
-
-
-def _moment(seconds: int) -> datetime:
-    """A time stamp as Django stores it."""
-    moment = datetime.fromtimestamp(seconds, tz=timezone.get_default_timezone())
-    return moment if timezone.is_aware(timezone.now()) else timezone.make_naive(moment)

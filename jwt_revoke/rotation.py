@@ -25,7 +25,8 @@ from .codec import RefreshClaims
 from .conf import conf
 from .database import DatabaseNow, atomically, lock_rows, persistently
 from .devices import user_agent
-from .exceptions import RefreshReused, TokenRevoked
+from .exceptions import RefreshReused, TokenInvalid, TokenRevoked
+from .keystore import refresh_key_ring
 from .log import Cause
 from .minting import SignedIn, mint, require_live, session_facts
 from .models import EFFECT_SESSION, DeviceSession, write_alias
@@ -49,6 +50,7 @@ def require_current(token: RefreshClaims) -> None:
     """Raise ``TokenRevoked`` unless the refresh token would be answered now. Rotates nothing."""
     using = write_alias()
     facts, session, now = persistently(using, session_facts, using, token.session_id)
+    _require_key(token, facts)
     require_live(facts, now)
     if session.held_at is not None or token.counter != session.refresh_counter:
         raise TokenRevoked("refresh token superseded, or its session held")
@@ -56,6 +58,7 @@ def require_current(token: RefreshClaims) -> None:
 
 def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> SignedIn:
     facts, session, now = session_facts(using, token.session_id)
+    _require_key(token, facts)
     require_live(facts, now)
     if session.held_at is not None:
         raise TokenRevoked("session is held")
@@ -83,6 +86,14 @@ def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> S
         return mint(facts, session, session.refresh_counter)
     _end_reused(using, token.session_id, facts)
     raise RefreshReused("refresh token used again")
+
+
+def _require_key(token: RefreshClaims, facts: Facts) -> None:
+    """Refuse a key that was compromised since this process read the keys."""
+    if token.key_id is not None:
+        ring = refresh_key_ring(facts.generation or 0)
+        if ring.find(token.key_id) is None:
+            raise TokenInvalid("unknown refresh key")
 
 
 def _rotate(using: str, token: RefreshClaims, now: datetime, request: HttpRequest | None) -> bool:

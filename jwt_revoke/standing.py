@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import DataError
+from django.db import DataError, Error
 from django.db.models import (
     Exists,
     Expression,
@@ -30,7 +31,8 @@ from django.utils import timezone
 
 from .claims import Claims
 from .conf import DEFAULT_WATCHED_FIELDS, conf
-from .exceptions import TokenRevoked, TokenStale
+from .database import describe
+from .exceptions import TokenRevoked, TokenStale, Unavailable
 from .models import (
     ONLY_ROW,
     SCOPE_TOKEN,
@@ -38,6 +40,7 @@ from .models import (
     Generation,
     Revocation,
     UserTokenState,
+    write_alias,
 )
 
 logger: Final = logging.getLogger("jwt_revoke")
@@ -45,6 +48,9 @@ logger: Final = logging.getLogger("jwt_revoke")
 _UNUSABLE: Final = hashlib.sha256(b"!").hexdigest()
 THIS_SESSION: Final = "jwt_revoke_this_session"
 _PREFIX: Final = "jwt_revoke_fact_"
+OPAQUE_SUBJECT: Final = "jwt_revoke_state__subject"
+"""Where a user's opaque id is, from the user."""
+_SUBJECTS_KNOWN: Final = 10_000
 
 
 class Facts(NamedTuple):
@@ -63,6 +69,8 @@ class Facts(NamedTuple):
     generation: int | None
     generation_floor: int | None
     denied: bool
+    subject: UUID | None = None
+    """What ``sub`` is to say of the user, where it is opaque and was asked for."""
 
 
 _STATE: Final = ("version", "session_floor", "password_fingerprint", "account_fingerprint")
@@ -102,7 +110,17 @@ def facts_queryset(
 
 def facts_of(user: Any) -> Facts:
     """The ``Facts`` of a row of ``facts_queryset``, taken off the instance again."""
-    return Facts(user, *(user.__dict__.pop(_PREFIX + name) for name in Facts._fields[1:]))
+    *names, subject = Facts._fields[1:]
+    values = [user.__dict__.pop(_PREFIX + name) for name in names]
+    return Facts(*[user, *values, user.__dict__.pop(_PREFIX + subject, None)])
+
+
+def with_subject(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Rows of ``facts_queryset`` with what a new token's ``sub`` is to say of them."""
+    if conf.SUBJECT != "opaque":
+        return rows
+    annotated: QuerySet[Any] = rows.annotate(**{_PREFIX + "subject": F(OPAQUE_SUBJECT)})
+    return annotated
 
 
 def judge(claims: Claims, facts: Facts, now: datetime.datetime) -> None:
@@ -180,7 +198,19 @@ def all_ended_since(using: str, claims: Claims) -> bool:
 
 
 def user_key(claims: Claims) -> Any:
-    """The primary key that ``sub`` spells, or ``None`` when it spells none of the user model's."""
+    """The primary key of whom ``sub`` means, or ``None`` when it is none of the user model's.
+
+    An opaque id is looked up, and remembered: whose it was never changes, whatever becomes of it.
+    Raises ``Unavailable``.
+    """
+    if conf.SUBJECT == "opaque":
+        subject = opaque_subject(claims)
+        try:
+            return None if subject is None else _key_of_subject(write_alias(), subject)
+        except LookupError:
+            return None
+        except Error as error:
+            raise Unavailable(describe(error)) from error
     key = get_user_model()._meta.pk
     try:
         found = key.to_python(claims.sub)
@@ -188,6 +218,33 @@ def user_key(claims: Claims) -> Any:
         return None
     # A second spelling of the same key (" 1", "٣") is none of ours.
     return found if str(found) == claims.sub else None
+
+
+def opaque_subject(claims: Claims) -> UUID | None:
+    """The opaque id that ``sub`` is, or ``None`` for anything else: a key, from before."""
+    try:
+        subject = UUID(claims.sub)
+    except ValueError:
+        return None
+    return subject if str(subject) == claims.sub else None
+
+
+def subject_of_user(claims: Claims) -> str:
+    """The user as the log names them: by the key, whatever ``sub`` says."""
+    if conf.SUBJECT != "opaque":
+        return claims.sub
+    key = user_key(claims)
+    return claims.sub if key is None else str(key)
+
+
+@lru_cache(_SUBJECTS_KNOWN)
+def _key_of_subject(using: str, subject: UUID) -> Any:
+    """Raises ``LookupError`` for an id that is nobody's, which is not remembered."""
+    states = UserTokenState.objects.using(using).filter(subject=subject)
+    key = states.values_list("pk", flat=True).first()
+    if key is None:
+        raise LookupError
+    return key
 
 
 def _superseded(what: str, claims: Claims, said: int, stands: int) -> str:

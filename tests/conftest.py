@@ -5,16 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
 from jwt_revoke import codec
+from jwt_revoke.keystore import forget_keys
 from jwt_revoke.testing import Device
 
 PASSWORD = "correct horse battery staple"
 
 pytest_plugins = ["jwt_revoke.testing.fixtures"]
 pytest.register_assert_rewrite("tests.wire")
+
+
+@pytest.fixture(autouse=True)
+def _keys_are_read_again() -> None:
+    """The keys that the process knows may be those of a test that was rolled back."""
+    forget_keys()
+
+
+@pytest.fixture
+def stored_keys(settings: Any) -> Any:
+    """Keys in the database, of another algorithm than the one in the settings. The settings."""
+    (configured,) = settings.JWT_REVOKE["SIGNING_KEYS"]
+    settings.JWT_REVOKE = {
+        **settings.JWT_REVOKE,
+        "KEY_STORE": "database",
+        "ALGORITHM": "ES256",
+        "SIGNING_KEYS": [{"algorithm": "HS256", "key": configured}],
+        "KEY_ENCRYPTION_KEYS": [Fernet.generate_key().decode()],
+    }
+    return settings
 
 
 def make_user(name: str = "alice", **fields: Any) -> Any:

@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.apps import apps
 from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.db import connections
+from django.db import ProgrammingError, connection, connections
 from django.urls import include, path
 from rest_framework.authentication import BaseAuthentication
 
@@ -22,6 +23,7 @@ import jwt_revoke.checks
 from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.checks.rules import RULES, SIMPLEJWT_NAMES
 from jwt_revoke.conf import SETTING_NAMES
+from jwt_revoke.signing_keys import create
 from jwt_revoke.throttles import SCOPES
 
 OURS = "jwt_revoke.authentication.JWTAuthentication"
@@ -186,7 +188,15 @@ WRONG: dict[str, tuple[str, list[Any]]] = {
     "MAX_SESSIONS_PER_USER": ("E106", [0, -1, "5", 1.5, True]),
     "ON_SESSION_LIMIT": ("E107", ["end", {}]),
     "ALGORITHM": ("E108", [None, ["HS256"]]),
-    "SIGNING_KEYS": ("E109", [KEY, [KEY.encode()], None, {KEY: 1}]),
+    "SIGNING_KEYS": (
+        "E109",
+        [KEY, [KEY.encode()], None, {KEY: 1}, [{"key": KEY}], [{"algorithm": None, "key": KEY}]],
+    ),
+    "KEY_STORE": ("E127", ["redis", None, []]),
+    "KEY_ENCRYPTION_KEYS": ("E128", [KEY, None, [b"key"]]),
+    "KEY_ROTATION_PERIOD": ("E129", [30, timedelta(0)]),
+    "KEY_REFRESH_INTERVAL": ("E130", [60, timedelta(0), timedelta(milliseconds=999), None]),
+    "SUBJECT": ("E131", ["uuid", None, []]),
     "REFRESH_KEYS": ("E110", [KEY, [None], 5]),
     "ISSUER": ("E111", ["", 1, ["https://example.com"]]),
     "AUDIENCE": ("E112", ["", ["a", "b"]]),
@@ -215,7 +225,9 @@ RIGHT: dict[str, list[Any]] = {
     "WATCHED_FIELDS": [[], ("is_staff", "role")],
     "REVOKE_ON": [{}, {"suspended": None, "role_changed": "session"}],
     "AUTH_HEADER_TYPES": [["JWT", "Bearer"]],
-    "SIGNING_KEYS": [(KEY, OTHER_KEY)],
+    "SIGNING_KEYS": [(KEY, OTHER_KEY), [{"algorithm": "HS256", "key": KEY}, OTHER_KEY]],
+    "KEY_ROTATION_PERIOD": [None, timedelta(days=30)],
+    "SUBJECT": ["pk", "opaque"],
 }
 
 
@@ -285,6 +297,12 @@ def test_the_lifetimes_are_not_compared_while_one_is_no_duration(
 
     assert "E101" in ids()
     assert "E005" not in ids()
+
+
+def test_a_rotation_that_takes_longer_than_its_period(configure: Callable[..., None]) -> None:
+    configure(KEY_ROTATION_PERIOD=timedelta(minutes=10))
+
+    assert "KEY_ROTATION_PERIOD" in the("E007").msg
 
 
 # --- the user model
@@ -365,6 +383,86 @@ def test_the_secret_key_as_one_of_ours(
     configure(**{name: [settings.SECRET_KEY]})
 
     assert name in the("W209").msg
+
+
+def test_a_key_with_an_algorithm_of_its_own_is_compared_too(
+    configure: Callable[..., None], settings: Any
+) -> None:
+    configure(SIGNING_KEYS=[{"algorithm": "HS512", "key": settings.SECRET_KEY}])
+
+    assert "SIGNING_KEYS" in the("W209").msg
+
+
+def test_no_file_where_keys_are_in_files(configure: Callable[..., None]) -> None:
+    configure(KEY_STORE="files", SIGNING_KEYS=[])
+
+    assert "no file is named" in the("E201").msg
+
+
+@pytest.mark.parametrize("keys", [[], ["not a key"]])
+def test_keys_in_the_database_that_cannot_be_encrypted(
+    configure: Callable[..., None], keys: list[str]
+) -> None:
+    configure(KEY_STORE="database", KEY_ENCRYPTION_KEYS=keys)
+
+    message = the("E209")
+    assert "KEY_ENCRYPTION_KEYS" in message.msg
+    assert "Fernet" in str(message.hint)
+
+
+def test_an_encryption_key_of_no_kind_is_said_once(configure: Callable[..., None]) -> None:
+    configure(KEY_STORE="database", KEY_ENCRYPTION_KEYS=None)
+
+    assert ids() == ["E128"]
+
+
+# --- what is stored, said where the database may be asked
+
+
+def stored(*databases: str) -> list[CheckMessage]:
+    found = checks.run_checks(tags=[checks.Tags.database], databases=databases)
+    return [message for message in found if str(message.id).startswith("jwt_revoke.")]
+
+
+@pytest.mark.django_db
+def test_no_key_is_stored_yet(stored_keys: Any) -> None:
+    (message,) = stored("default")
+    assert str(message.id).removeprefix("jwt_revoke.") == "W212"
+    assert "keys rotate" in str(message.hint)
+
+
+@pytest.mark.django_db
+def test_stored_keys_that_can_be_used(stored_keys: Any) -> None:
+    create("default")
+
+    assert stored("default") == []
+
+
+@pytest.mark.django_db
+def test_stored_keys_that_no_key_decrypts(stored_keys: Any, configure: Callable[..., None]) -> None:
+    lost = create("default")
+    configure(KEY_ENCRYPTION_KEYS=[Fernet.generate_key().decode()])
+
+    (message,) = stored("default")
+    assert str(message.id).removeprefix("jwt_revoke.") == "E210"
+    assert lost.kid in message.msg
+
+
+@pytest.mark.django_db
+def test_stored_keys_before_the_first_migration(stored_keys: Any) -> None:
+    def missing(execute: Any, sql: str, *args: Any) -> Any:
+        raise ProgrammingError("relation does not exist")
+
+    with connection.execute_wrapper(missing):
+        assert stored("default") == []
+
+
+def test_stored_keys_are_not_asked_for_without_a_database(stored_keys: Any) -> None:
+    assert stored() == []
+
+
+def test_keys_of_the_settings_ask_no_database(settings: Any) -> None:
+    assert stored("default") == []
 
 
 # --- the backend

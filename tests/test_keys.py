@@ -17,8 +17,12 @@ from jwt_revoke.keys import (
     KeyUnusable,
     RefreshKey,
     RefreshKeyRing,
+    TimedKey,
     hkdf,
     load_key,
+    load_public_key,
+    make_material,
+    ring_at,
     thumbprint,
 )
 
@@ -233,3 +237,95 @@ def test_no_key_shows_itself():
     assert SECRET not in shown
     assert "PRIVATE" not in shown
     assert "object at" not in shown
+
+
+# --- public keys, and new ones
+
+
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+def test_a_public_jwk_verifies_under_the_same_id_and_signs_nothing(algorithm):
+    whole = load_key(algorithm, pem(PRIVATE[algorithm]))
+    public = load_public_key(algorithm, whole.public)
+    assert (public.kid, public.public, public.signs) == (whole.kid, whole.public, None)
+    token = jwt.encode({"sub": "42"}, whole.signs, algorithm)
+    assert jwt.decode(token, public.verifies, [algorithm]) == {"sub": "42"}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "jwk"),
+    [
+        ("ES256", {"kty": "RSA"}),
+        ("ES256", {}),
+        ("ES384", load_key("ES256", pem(P256)).public),
+        ("RS256", load_key("ES256", pem(P256)).public),
+        ("EdDSA", {"kty": "OKP", "crv": "Ed25519", "x": "!"}),
+        ("HS256", {"kty": "EC"}),
+    ],
+)
+def test_a_public_jwk_of_another_kind_is_refused(algorithm, jwk):
+    with pytest.raises(KeyUnusable, match=f"not a key for {algorithm}"):
+        load_public_key(algorithm, jwk)
+
+
+@pytest.mark.parametrize("algorithm", SYMMETRIC + ASYMMETRIC)
+def test_new_keys_are_long_enough_and_never_the_same(algorithm):
+    first, second = (load_key(algorithm, make_material(algorithm)) for _ in range(2))
+    assert first.kid != second.kid
+
+
+def test_new_rsa_keys_have_128_bits_of_security():
+    """NIST SP 800-57 part 1, table 2."""
+    assert load_key("PS256", make_material("PS256")).verifies.key_size == 3072
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS1", "ES512", ""])
+def test_no_key_is_made_for_an_algorithm_that_is_none_of_ours(algorithm):
+    with pytest.raises(KeyUnusable, match="is none of"):
+        make_material(algorithm)
+
+
+# --- keys in time
+
+
+def timed(name, *terms):
+    return TimedKey(keys.Key(name, "HS256", b"", b""), *terms)
+
+
+def order(keys, now):
+    return [key.kid for key in ring_at(keys, now)[0].keys]
+
+
+def test_of_keys_that_sign_the_one_that_began_last_does():
+    assert order([timed("old", 10), timed("new", 20)], 30) == ["new", "old"]
+
+
+def test_a_key_that_is_to_sign_verifies_before_it_does():
+    keys = [timed("next", 40), timed("now", 10), timed("waits", None)]
+    assert order(keys, 30) == ["now", "next", "waits"]
+
+
+def test_a_key_signs_from_its_first_moment_on():
+    keys = [timed("old", 10), timed("new", 40)]
+    assert (order(keys, 39.9)[0], order(keys, 40)[0]) == ("old", "new")
+
+
+def test_a_key_that_signed_verifies_until_its_term():
+    keys = [timed("old", 10, 40, 50), timed("new", 40)]
+    assert order(keys, 49.9) == ["new", "old"]
+    assert order(keys, 50) == ["new"]
+
+
+def test_where_no_key_signs_the_last_one_that_did_goes_on():
+    """A clock that is behind that of whoever set the terms."""
+    keys = [timed("old", 5, 8), timed("last", 10, 20), timed("next", 40), timed("waits", None)]
+    assert order(keys, 30) == ["last", "old", "next", "waits"]
+
+
+def test_configured_keys_keep_their_order():
+    keys = [timed(name, 0.0) for name in "abc"]
+    assert order(keys, 30) == ["a", "b", "c"]
+
+
+def test_the_ring_stands_until_the_next_term():
+    keys = [timed("old", 10, 40, 50), timed("new", 40), timed("waits", None)]
+    assert [ring_at(keys, now)[1] for now in (30, 40, 50)] == [40, 50, float("inf")]

@@ -100,6 +100,13 @@ def test_algorithm_is_changed_by_override_settings_too():
         assert key_ring().signing.algorithm == "ES256"
 
 
+def test_each_key_has_an_algorithm_of_its_own(derived):
+    """A change of algorithm is a new first key: the old one verifies on."""
+    old = {"algorithm": "HS384", "key": KEYS[0] + KEYS[1]}
+    derived.JWT_REVOKE = {"ALGORITHM": "ES256", "SIGNING_KEYS": [pem(P256), old]}
+    assert [key.algorithm for key in key_ring().keys] == ["ES256", "HS384"]
+
+
 def test_private_keys_cannot_be_derived(derived):
     derived.JWT_REVOKE = {"ALGORITHM": "ES256"}
     with pytest.raises(ImproperlyConfigured, match="ES256 needs its private keys"):
@@ -111,6 +118,7 @@ def test_unusable_key_is_told_by_the_name_of_its_setting(derived, keys):
     derived.JWT_REVOKE = {"SIGNING_KEYS": keys, "REFRESH_KEYS": keys}
     with pytest.raises(ImproperlyConfigured, match="SIGNING_KEYS"):
         key_ring()
+    derived.JWT_REVOKE = {"REFRESH_KEYS": keys}
     with pytest.raises(ImproperlyConfigured, match="REFRESH_KEYS"):
         refresh_key_ring()
 

@@ -125,16 +125,6 @@ def test_a_denied_token_stays_denied_as_long_as_it_could_ever_live(
     assert Revocation.objects.get().expires_at.timestamp() == expires
 
 
-def test_a_site_without_time_zones_denies_tokens_too(
-    phone: Device, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    claims = decode_access(phone.access, key_ring())
-    settings.USE_TZ = False
-    moment = revocation._moment(claims.exp)
-    assert moment.tzinfo is None
-    assert moment.timestamp() == pytest.approx(claims.exp, abs=14 * 3600)
-
-
 def test_a_session_is_ended_alone(phone: Device, laptop: Device) -> None:
     """s33."""
     assert api.revoke_session(phone.session_id, reason="stolen") is True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -21,11 +21,21 @@ from ..claims import Claims
 from ..conf import conf
 from ..database import Slot, describe
 from ..exceptions import TokenRevoked, Unavailable
-from ..models import DeviceSession, write_alias
-from ..standing import Facts, facts_of, facts_queryset, judge, require_account, user_key
+from ..models import DeviceSession, UserTokenState, write_alias
+from ..standing import (
+    OPAQUE_SUBJECT,
+    Facts,
+    facts_of,
+    facts_queryset,
+    judge,
+    opaque_subject,
+    require_account,
+    user_key,
+)
 from .base import BaseBackend
 
 _SESSION_KEY: Final = DeviceSession._meta.pk
+_SUBJECT: Final = cast("models.UUIDField[Any, Any]", UserTokenState._meta.get_field("subject"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,7 @@ class DatabaseBackend(BaseBackend):
         super().__init__(options)
         self._user = get_user_model()
         self._key = self._user._meta.pk
+        self._opaque = conf.SUBJECT == "opaque"
         self._plans: dict[str, _Plan] = {}
 
     def check(self, claims: Claims, max_staleness: float | None = None) -> AbstractBaseUser:
@@ -78,29 +89,34 @@ class DatabaseBackend(BaseBackend):
         return facts
 
     def _facts(self, using: str, claims: Claims) -> Facts | None:
-        pk = user_key(claims)
-        if pk is None or not _can_be_asked_for(self._key, pk, connections[using]):
+        who = opaque_subject(claims) if self._opaque else user_key(claims)
+        by, field = self._asked_by
+        if who is None or not _can_be_asked_for(field, who, connections[using]):
             return None
         if conf.USER_QUERYSET is not None or self._has_own_queryset():
             # A tenant's manager, say: what it filters by may change with every request.
-            rows = facts_queryset(using, claims.sid, claims.jti).filter(pk=pk)
+            rows = facts_queryset(using, claims.sid, claims.jti).filter(**{by: who})
             if conf.USER_QUERYSET is not None:
                 rows = conf.USER_QUERYSET(rows)
             return next(map(facts_of, rows[:1]), None)
-        return self._run(using, pk, claims)
+        return self._run(using, who, claims)
+
+    @property
+    def _asked_by(self) -> tuple[str, models.Field[Any, Any]]:
+        return (OPAQUE_SUBJECT, _SUBJECT) if self._opaque else ("pk", self._key)
 
     def _has_own_queryset(self) -> bool:
         manager = type(self._user._default_manager)
         return manager.get_queryset is not BaseManager.get_queryset
 
-    def _run(self, using: str, pk: Any, claims: Claims) -> Facts | None:
+    def _run(self, using: str, who: Any, claims: Claims) -> Facts | None:
         connection = connections[using]
         plan = self._plans.get(using)
         if plan is None:
             # Two threads may both compile it, to the same end.
             plan = self._plans[using] = self._compile(using, connection)
         filled = {
-            "pk": self._key.get_db_prep_value(pk, connection),
+            "who": self._asked_by[1].get_db_prep_value(who, connection),
             "sid": _SESSION_KEY.get_db_prep_value(claims.sid, connection),
             "jti": claims.jti,
         }
@@ -122,7 +138,9 @@ class DatabaseBackend(BaseBackend):
 
     def _compile(self, using: str, connection: BaseDatabaseWrapper) -> _Plan:
         sid, jti = Slot("sid", _SESSION_KEY), Slot("jti", models.CharField())
-        queryset = facts_queryset(using, sid, jti).filter(pk=Slot("pk", self._key)).order_by()
+        by, field = self._asked_by
+        asked = {by: Slot("who", field)}
+        queryset = facts_queryset(using, sid, jti).filter(**asked).order_by()
         compiler = queryset.query.get_compiler(using)
         sql, params = compiler.as_sql()
         select = [column for column, _, _ in compiler.select or ()]

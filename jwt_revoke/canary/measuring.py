@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 
 from .. import api
 from ..claims import CANARY
-from ..codec import decode_access, encode_access
+from ..codec import encode_access
 from ..conf import conf
 from ..keystore import key_ring
 from ..minting import SignedIn
 from ..models import write_alias
 from ..standing import live_sessions
+from ..verification import verified_claims
 from .asking import REFUSED, Answer, CanaryFailed, Questioners, Site, clock
 
 SLACK: Final = 0.01
@@ -150,8 +151,8 @@ def _take_in(answers: Sequence[Answer], returned: float, found: dict[str, Worker
 
 def _marked(canary: SignedIn) -> str:
     """Its access token with the claim that opens ``CanaryView``: signed by this process alone."""
-    ring = key_ring()
-    return encode_access({**decode_access(canary.access, ring).payload, CANARY: True}, ring)
+    payload = verified_claims(canary.access).payload
+    return encode_access({**payload, CANARY: True}, key_ring())
 
 
 def _require_room(user: Any) -> None:

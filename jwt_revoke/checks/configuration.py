@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -10,13 +11,21 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
+from django.db import Error
 
 from ..backends.base import get_backend
 from ..conf import SETTING_NAMES, conf
-from ..keystore import key_ring, refresh_key_ring
+from ..encryption import decrypt, encrypt
+from ..key_sources import configured_keys, configured_refresh_keys, lead, overlap, signing_texts
+from ..keys import KeyUnusable
+from ..models import SigningKey, write_alias
 from ..standing import unknown_watched_fields
 from .rules import RULES, SIMPLEJWT_NAMES, are_valid, error_of, is_valid
 
+HOW_TO_MAKE_A_FERNET_KEY: Final = (
+    "Make one: python -c 'from cryptography.fernet import Fernet; "
+    "print(Fernet.generate_key().decode())'"
+)
 HOW_TO_MAKE_A_KEY: Final = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(64))'"
 
 
@@ -52,7 +61,7 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
 def check_keys(**_kwargs: Any) -> list[CheckMessage]:
     """Keys that can be used, and are not derived from the secret of everything else."""
     messages: list[CheckMessage] = []
-    if not are_valid("ALGORITHM", "SIGNING_KEYS", "REFRESH_KEYS"):
+    if not are_valid("ALGORITHM", "SIGNING_KEYS", "REFRESH_KEYS", "KEY_STORE"):
         return []
     if _is_pem_as_secret():
         return [
@@ -62,12 +71,13 @@ def check_keys(**_kwargs: Any) -> list[CheckMessage]:
                 "Set ALGORITHM to what the key is for: RS256, PS256, ES256, ES384 or EdDSA.",
             )
         ]
-    for ring in (key_ring, refresh_key_ring):
+    # Those that are configured: what is stored is not asked for before the first migration.
+    for keys in (configured_keys, configured_refresh_keys):
         try:
-            ring()
+            keys()
         except ImproperlyConfigured as error:
             messages.append(error_of("E201", str(error), HOW_TO_MAKE_A_KEY))
-    return [*messages, *_shared_keys()]
+    return [*messages, *_shared_keys(), *_stored_keys()]
 
 
 def check_derived_keys(**_kwargs: Any) -> list[CheckMessage]:
@@ -106,24 +116,75 @@ def _what_was_meant(name: str) -> str:
 
 
 def _is_pem_as_secret() -> bool:
-    return conf.ALGORITHM.startswith("HS") and any("-----BEGIN" in key for key in conf.SIGNING_KEYS)
+    return any(
+        algorithm.startswith("HS") and "-----BEGIN" in key for algorithm, key in signing_texts()
+    )
 
 
 def _shared_keys() -> Iterator[CheckMessage]:
-    if set(conf.SIGNING_KEYS) & set(conf.REFRESH_KEYS):
+    signing = {key for _algorithm, key in signing_texts()}
+    if signing & set(conf.REFRESH_KEYS):
         yield error_of(
             "E206",
             "A key stands in SIGNING_KEYS and in REFRESH_KEYS: whoever is given it to verify "
             "access tokens could make refresh tokens.",
             "Make another for one of the two.",
         )
-    for name in ("SIGNING_KEYS", "REFRESH_KEYS"):
-        if settings.SECRET_KEY in conf.configured.get(name, ()):
+    for name, keys in (("SIGNING_KEYS", signing), ("REFRESH_KEYS", set(conf.REFRESH_KEYS))):
+        if settings.SECRET_KEY in keys:
             yield checks.Warning(
                 f"JWT_REVOKE[{name!r}] holds SECRET_KEY.",
                 hint="Set a key of its own, so that neither has to change with the other.",
                 id="jwt_revoke.W209",
             )
+
+
+def _stored_keys() -> Iterator[CheckMessage]:
+    if conf.KEY_STORE != "database" or not are_valid("KEY_ENCRYPTION_KEYS"):
+        return
+    try:
+        encrypt("")
+    except KeyUnusable as error:
+        yield error_of("E209", f"Keys cannot be stored: {error}.", HOW_TO_MAKE_A_FERNET_KEY)
+
+
+def check_stored_keys(databases: Sequence[str] | None = None, **_kw: Any) -> list[CheckMessage]:
+    """What is in the database can be used; asked by ``migrate`` and ``check --database``."""
+    using = write_alias()
+    if conf.KEY_STORE != "database" or using not in (databases or ()):
+        return []
+    rows = SigningKey.objects.using(using).filter(compromised_at=None)
+    try:
+        stored = list(rows.exclude(private=""))
+    except Error:
+        return []  # before the first migration
+    if not stored:
+        return [
+            checks.Warning(
+                'KEY_STORE is "database", and no key is stored: the configured ones sign.',
+                hint="Run: manage.py jwt_revoke keys rotate",
+                id="jwt_revoke.W212",
+            )
+        ]
+    unreadable = [row.kid for row in stored if not _can_be_decrypted(row)]
+    if not unreadable:
+        return []
+    return [
+        error_of(
+            "E210",
+            f"None of KEY_ENCRYPTION_KEYS decrypts the stored keys {', '.join(unreadable)}.",
+            "Put back the one that they were encrypted under; it may go once `jwt_revoke keys "
+            "rotate` has brought them under the first.",
+        )
+    ]
+
+
+def _can_be_decrypted(row: SigningKey) -> bool:
+    try:
+        decrypt(row.private)
+    except KeyUnusable:
+        return False
+    return True
 
 
 def _order_of_lifetimes() -> Iterator[CheckMessage]:
@@ -146,3 +207,11 @@ def _order_of_lifetimes() -> Iterator[CheckMessage]:
             "REFRESH_GRACE is not shorter than ACCESS_TOKEN_LIFETIME.",
             "It is for two tabs and lost answers: some seconds, e.g. 30.",
         )
+    if conf.KEY_ROTATION_PERIOD is not None:
+        shortest = timedelta(seconds=lead() + overlap())
+        if shortest > conf.KEY_ROTATION_PERIOD:
+            yield error_of(
+                "E007",
+                "KEY_ROTATION_PERIOD is shorter than a rotation takes.",
+                f"Make it longer than {shortest}, e.g. 30 days.",
+            )

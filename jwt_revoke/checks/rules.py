@@ -29,6 +29,18 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
 
+def _keys(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(
+        isinstance(item, str)
+        or (
+            isinstance(item, dict)
+            and item.keys() == {"algorithm", "key"}
+            and all(isinstance(part, str) for part in item.values())
+        )
+        for item in value
+    )
+
+
 def _some_texts(value: Any) -> bool:
     return _texts(value) and len(value) > 0 and all(value)
 
@@ -78,7 +90,28 @@ RULES: Final[dict[str, Rule]] = {
         lambda value: isinstance(value, str),
         "Set the name of an algorithm, e.g. HS256.",
     ),
-    "SIGNING_KEYS": ("E109", _texts, "Set a list of texts; the first signs."),
+    "SIGNING_KEYS": (
+        "E109",
+        _keys,
+        'Set a list of texts, or {"algorithm": …, "key": …}; the first signs.',
+    ),
+    "KEY_STORE": (
+        "E127",
+        {"settings", "files", "database"}.__contains__,
+        'Set "settings", "files" or "database".',
+    ),
+    "KEY_ENCRYPTION_KEYS": ("E128", _texts, "Set a list of texts; the first encrypts."),
+    "KEY_ROTATION_PERIOD": (
+        "E129",
+        lambda value: value is None or _POSITIVE(value),
+        "Set a positive datetime.timedelta, or None.",
+    ),
+    "KEY_REFRESH_INTERVAL": (
+        "E130",
+        lambda value: isinstance(value, timedelta) and value >= timedelta(seconds=1),
+        "Set a datetime.timedelta of at least a second, e.g. of a minute.",
+    ),
+    "SUBJECT": ("E131", {"pk", "opaque"}.__contains__, 'Set "pk" or "opaque".'),
     "REFRESH_KEYS": ("E110", _texts, "Set a list of texts; the first signs."),
     "ISSUER": ("E111", _text_or_none, "Set a text, or None."),
     "AUDIENCE": ("E112", _text_or_none, "Set a text, or None."),
@@ -133,7 +166,7 @@ SIMPLEJWT_NAMES: Final = {
     "UPDATE_LAST_LOGIN": "Leave it out: connect to the signal jwt_revoke.signals.signed_in.",
     "USER_AUTHENTICATION_RULE": "Leave it out: write an authentication backend of Django's.",
     "USER_ID_CLAIM": "Leave it out: it is always sub.",
-    "USER_ID_FIELD": "Leave it out: it is always the primary key.",
+    "USER_ID_FIELD": "Leave it out: sub is the primary key, or with SUBJECT an opaque id.",
     "VERIFYING_KEY": "Leave it out: it is made from the private key in SIGNING_KEYS.",
 }
 """What people bring with them from simplejwt → what to do here."""

@@ -85,6 +85,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="SigningKey",
+            fields=[
+                (
+                    "kid",
+                    models.CharField(
+                        max_length=64, primary_key=True, serialize=False, verbose_name="key id"
+                    ),
+                ),
+                ("algorithm", models.CharField(max_length=10, verbose_name="algorithm")),
+                ("public", models.TextField(blank=True, verbose_name="public key")),
+                ("private", models.TextField(blank=True, editable=False)),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                (
+                    "not_before",
+                    models.DateTimeField(blank=True, null=True, verbose_name="signs from"),
+                ),
+                (
+                    "signs_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="signs until"),
+                ),
+                (
+                    "verifies_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="verifies until"),
+                ),
+                (
+                    "compromised_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="compromised"),
+                ),
+            ],
+            options={
+                "verbose_name": "signing key",
+                "verbose_name_plural": "signing keys",
+                "db_table": "jwt_revoke_signing_key",
+                "default_permissions": ("view",),
+            },
+        ),
+        migrations.CreateModel(
             name="UserTokenState",
             fields=[
                 (
@@ -114,6 +151,10 @@ class Migration(migrations.Migration):
                 (
                     "account_fingerprint",
                     models.CharField(blank=True, editable=False, max_length=65),
+                ),
+                (
+                    "subject",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True),
                 ),
             ],
             options={

@@ -15,13 +15,12 @@ from .. import sessions
 from ..actor import set_actor
 from ..api import end_session, revoke_user
 from ..authentication import TokenNotValid, authenticate_token, bearer_token, refused
-from ..codec import decode_access
 from ..exceptions import TokenRefused
-from ..keystore import key_ring
 from ..log import Cause, publish_again
 from ..models import DeviceSession, write_alias
 from ..standing import all_ended_since, live_sessions
 from ..throttles import PasswordThrottle, PasswordUserThrottle
+from ..verification import verified_claims
 from . import serializers
 from .base import OpenView, SignedInView
 from .token_views import tokens
@@ -131,7 +130,7 @@ class ReauthenticateView(SignedInView):
 def _was_done(raw: str) -> bool:
     using = write_alias()
     try:
-        done = all_ended_since(using, decode_access(raw, key_ring(), expired_too=True))
+        done = all_ended_since(using, verified_claims(raw, expired_too=True))
     except TokenRefused:
         return False
     if done:

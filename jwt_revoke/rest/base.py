@@ -89,6 +89,8 @@ class OpenView(GenericAPIView[Any]):
     pagination_class = None
     versioning_class = None
     filter_backends: Any = ()
+    cache_control = "no-store"
+    """For a success; whatever else is answered is never stored."""
     refused_token = False
     """Whether the 401 being answered is about a token (RFC 6750 §3.1)."""
 
@@ -144,6 +146,8 @@ class OpenView(GenericAPIView[Any]):
     ) -> Response:
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         answer["Cache-Control"] = "no-store"
+        if request.method in {"GET", "HEAD"} and answer.status_code == 200:
+            answer["Cache-Control"] = self.cache_control
         return answer
 
 

@@ -12,10 +12,9 @@ from rest_framework.response import Response
 from ..authentication import bearer_token
 from ..backends.base import get_backend
 from ..claims import CANARY, Claims
-from ..codec import decode_access
 from ..exceptions import TokenRefused, Unavailable
-from ..keystore import key_ring
 from ..processes import this_process
+from ..verification import verified_claims
 from .base import OpenView
 
 
@@ -49,7 +48,7 @@ def _canary(request: Request) -> Claims | None:
     """The claims of a canary's authentic token, whatever its standing."""
     try:
         raw = bearer_token(request)
-        claims = None if raw is None else decode_access(raw, key_ring())
+        claims = None if raw is None else verified_claims(raw)
     except (TokenRefused, exceptions.AuthenticationFailed):
         return None
     return claims if claims is not None and claims.get(CANARY) is True else None

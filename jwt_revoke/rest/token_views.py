@@ -12,15 +12,17 @@ from rest_framework.response import Response
 from ..api import end_session
 from ..authentication import bearer_token
 from ..backends.base import get_strict_backend
-from ..codec import decode_access, decode_refresh, looks_like_refresh
+from ..codec import decode_refresh, looks_like_refresh
 from ..exceptions import SignInRefused, TokenInvalid, TokenRefused, TokenRevoked
+from ..key_sources import JWKS_MAX_AGE
 from ..keystore import key_ring, refresh_key_ring
 from ..minting import SignedIn
 from ..models import write_alias
 from ..rotation import refresh, require_current
 from ..sessions import sign_in
-from ..standing import live_sessions
+from ..standing import live_sessions, subject_of_user
 from ..throttles import RefreshThrottle, SignInThrottle, SignInUserThrottle
+from ..verification import verified_claims
 from . import serializers
 from .base import OpenView
 
@@ -74,7 +76,7 @@ class VerifyView(OpenView):
         if looks_like_refresh(token):
             require_current(decode_refresh(token, refresh_key_ring()))
         else:
-            get_strict_backend().check(decode_access(token, key_ring()))
+            get_strict_backend().check(verified_claims(token))
         return Response({})
 
 
@@ -108,9 +110,9 @@ class LogoutView(OpenView):
         try:
             raw = bearer_token(request)
             if raw is not None:
-                claims = decode_access(raw, key_ring(), expired_too=True)
+                claims = verified_claims(raw, expired_too=True)
                 found.append(claims.sid)
-                actor = claims.sub
+                actor = subject_of_user(claims)
         except (TokenRefused, exceptions.AuthenticationFailed) as error:
             problem = error
         try:
@@ -125,10 +127,22 @@ class LogoutView(OpenView):
         return Response(status=204)
 
 
-class JWKSView(OpenView):
-    """The public keys (RFC 7517); none while all keys are shared secrets."""
+class JWKSetRenderer(renderers.JSONRenderer):
+    """For who asks for it by its own name (RFC 7517 §8.5)."""
 
-    renderer_classes = [renderers.JSONRenderer]
+    media_type = "application/jwk-set+json"
+    format = "jwks"
+
+
+class JWKSView(OpenView):
+    """The public keys (RFC 7517); none while all keys are shared secrets.
+
+    A key stands here before it signs, for longer than anybody may keep this answer, and until the
+    last token that it signed has expired.
+    """
+
+    renderer_classes = [renderers.JSONRenderer, JWKSetRenderer]
+    cache_control = f"public, max-age={JWKS_MAX_AGE}"
 
     def get(self, request: Request) -> Response:
         keys = (key.public for key in key_ring().keys)

@@ -26,12 +26,11 @@ from rest_framework.test import APIClient
 
 from .. import api, signals
 from ..backends.base import get_backend
-from ..codec import decode_access
 from ..conf import conf
 from ..exceptions import TokenRefused, TokenRevoked, TokenStale
-from ..keystore import key_ring
 from ..minting import SignedIn
 from ..models import DeviceSession, write_alias
+from ..verification import verified_claims
 
 
 class Device(APIClient):
@@ -58,7 +57,7 @@ class Device(APIClient):
     def standing(self) -> str:
         """What the access token is worth now: ``live``, ``stale``, ``revoked`` or ``expired``."""
         try:
-            claims = decode_access(self.access, key_ring())
+            claims = verified_claims(self.access)
             get_backend().check(claims)
         except TokenRefused as error:
             return error.slug

@@ -62,7 +62,8 @@ def test_a_success_is_never_stored(phone, name):
     body = None if ENDPOINTS[name] == "get" else good_body(name, phone)
     response = getattr(phone, ENDPOINTS[name])(url_of(name, phone), body)
     assert response.status_code in {200, 204}
-    assert response["Cache-Control"] == "no-store"
+    # Public keys are to be kept for a while; how long is told by the rotation (test_key_sources).
+    assert response["Cache-Control"] == ("public, max-age=300" if name == "jwks" else "no-store")
 
 
 @pytest.mark.parametrize("name", WITH_BODY)

@@ -25,13 +25,15 @@ from django.db import Error
 
 from ... import metrics
 from ...claims import Claims
+from ...clock import clock
+from ...conf import conf
 from ...exceptions import Unavailable
 from ...models import write_alias
 from ...numbering import number
+from ...standing import subject_of_user
 from ..base import BaseBackend
 from ..database import DatabaseBackend
 from .background import Background
-from .clock import clock
 from .database_log import Behind, DatabaseLog, LogLost
 from .listener import Listener, notify
 from .options import Options
@@ -59,6 +61,7 @@ class ReplicaBackend(BaseBackend):
         super().__init__(options)
         self.options = Options.of(options)
         self.max_staleness = self.options.max_staleness
+        self._by_key = conf.SUBJECT == "pk"
         self._database = DatabaseBackend({})
         self._begin()
         _instances.add(self)
@@ -70,7 +73,7 @@ class ReplicaBackend(BaseBackend):
         state = self._state
         fresh = state if state.synced >= required else self._sync(required)
         if fresh is not None:
-            fresh.judge(claims)
+            fresh.judge(claims, claims.sub if self._by_key else subject_of_user(claims))
             return None
         # Still loading, far behind, or the log's connection is lost: no outage.
         self.fallbacks += 1
@@ -81,8 +84,8 @@ class ReplicaBackend(BaseBackend):
         self, claims: Claims, max_staleness: float | None = None
     ) -> AbstractBaseUser | None:
         state = self._state
-        if state.synced >= self._required(max_staleness):
-            state.judge(claims)
+        if self._by_key and state.synced >= self._required(max_staleness):
+            state.judge(claims, claims.sub)
             return None
         return await super().acheck(claims, max_staleness)
 

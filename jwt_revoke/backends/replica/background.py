@@ -9,9 +9,9 @@ from typing import Final
 
 from django.db import Error, connections
 
+from ...clock import clock
 from ...database import describe
 from ...exceptions import JWTRevokeError
-from .clock import clock
 from .database_log import Behind
 from .state import NEVER
 

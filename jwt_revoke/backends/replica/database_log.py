@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
 
+from ...clock import clock
 from ...exceptions import Unavailable
 from . import queries
-from .clock import clock
 from .connection import LogConnection
 from .entry import Cursor, Entry
 from .state import ReplicaState

@@ -6,8 +6,8 @@ import logging
 import threading
 from typing import Final
 
+from ...clock import clock
 from ...models import Revocation
-from .clock import clock
 from .entry import Entry
 from .stream import Stream, StreamAway, StreamLost
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from ...clock import clock
 from ...exceptions import Unavailable
-from .clock import clock
 from .database_log import Behind, DatabaseLog
 from .state import ReplicaState
 from .stream import Stream, StreamAway, StreamLost

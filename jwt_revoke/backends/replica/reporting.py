@@ -19,11 +19,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ... import metrics
+from ...clock import clock
 from ...database import describe
 from ...exceptions import JWTRevokeError
 from ...numbering import log_figures
 from ...processes import FORGOTTEN_AFTER, REPORT_INTERVAL, forget, is_idle, report, this_process
-from .clock import clock
 from .options import Options
 from .stream import Stream
 

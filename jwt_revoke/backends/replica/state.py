@@ -40,7 +40,7 @@ class ReplicaState:
         self.generation = 0
         self.generation_floor = 0
         self.users: dict[str, tuple[int, int, int]] = {}
-        """``sub`` → version floor, session floor, when the entry may be forgotten."""
+        """User's key as text → version floor, session floor, when the entry may be forgotten."""
         self.sessions: dict[int, int] = {}
         """``sid`` as a number (it hashes faster than a UUID) → when it may be forgotten."""
         self.tokens: dict[str, int] = {}
@@ -51,8 +51,8 @@ class ReplicaState:
     def __len__(self) -> int:
         return len(self.users) + len(self.sessions) + len(self.tokens)
 
-    def judge(self, claims: Claims) -> None:
-        """Let the token pass, or raise ``TokenRevoked`` or ``TokenStale``, as the rows would.
+    def judge(self, claims: Claims, user: str) -> None:
+        """Let the token of that user pass, or raise ``TokenRevoked`` or ``TokenStale``.
 
         It knows what was revoked and nothing else: no expiry of a session (the token's own is
         never later), no account, no change that no revocation was written for.
@@ -63,7 +63,7 @@ class ReplicaState:
             if claims.gen < self.generation_floor:
                 raise TokenRevoked("session opened before everyone's floor")
             raise TokenStale("generation superseded")
-        floors = self.users.get(claims.sub)
+        floors = self.users.get(user)
         if floors is not None and claims.ver < floors[0]:
             # A session is never younger than the version of its tokens.
             if claims.ver < floors[1]:

@@ -1,4 +1,4 @@
-"""``manage.py jwt_revoke prune|revoke|reconcile|status|canary``."""
+"""``manage.py jwt_revoke prune|revoke|reconcile|status|canary|keys``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from jwt_revoke import api, canary, maintenance, processes
 from jwt_revoke.backends.base import get_backend
 from jwt_revoke.conf import conf
 from jwt_revoke.exceptions import SignInRefused, Unavailable
+from jwt_revoke.management.keys import KEY_COMMANDS, add_key_arguments
 from jwt_revoke.management.tables import of_processes, of_workers
 from jwt_revoke.models import EFFECT_ACCESS, EFFECT_SESSION, write_alias
+from jwt_revoke.signing_keys import KeyRefused
 
 
 class Command(BaseCommand):
@@ -64,6 +66,10 @@ class Command(BaseCommand):
             "status", help="Show how many sessions and revocations, and who follows the log."
         )
         status.set_defaults(run=self.status)
+
+        keys = commands.add_parser("keys", help="Create, rotate and retire the signing keys.")
+        add_key_arguments(keys)
+        keys.set_defaults(run=self.keys)
 
         canary = commands.add_parser(
             "canary",
@@ -155,6 +161,17 @@ class Command(BaseCommand):
         if found.processes or found.log is not None:
             self.stdout.write("")
             self._table(of_processes(found.processes))
+
+    def keys(self, using: str, options: dict[str, Any]) -> None:
+        """Show or change the signing keys."""
+        try:
+            done = KEY_COMMANDS[options["key_command"]](using, options)
+        except KeyRefused as refused:
+            raise CommandError(refused.detail) from refused
+        if isinstance(done, str):
+            self._say(done, {})
+        else:
+            self._table(done)
 
     def canary(self, using: str, options: dict[str, Any]) -> None:
         """Measure, and say how it went."""

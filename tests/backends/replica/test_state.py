@@ -33,7 +33,7 @@ def state_of(*entries: tuple[Any, ...]) -> ReplicaState:
 
 def verdict(state: ReplicaState, token: Claims) -> str:
     try:
-        state.judge(token)
+        state.judge(token, token.sub)
     except (TokenRevoked, TokenStale) as error:
         return error.slug
     return "live"

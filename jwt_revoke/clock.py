@@ -1,11 +1,14 @@
-"""The clock by which staleness is measured."""
+"""The clock by which staleness is measured; and time stamps as the site keeps them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Final
+
+from django.utils import timezone
 
 
 def _choose() -> Callable[[], float]:
@@ -17,3 +20,9 @@ def _choose() -> Callable[[], float]:
 
 clock: Final = _choose()
 """Seconds since some moment of the past; the same in every process of the machine."""
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since 1970 as a time stamp that Django stores, whatever ``USE_TZ`` says."""
+    found = datetime.fromtimestamp(seconds, tz=timezone.get_default_timezone())
+    return found if timezone.is_aware(timezone.now()) else timezone.make_naive(found)

@@ -1,0 +1,280 @@
+"""Stored keys from the cradle to the grave: created, rotated, retired; or compromised (s10, s34).
+
+Every term is set in one transaction when a rotation begins, and each process keeps to it by its
+clock: published, then signing, then verifying what is still out, then nothing. So nobody has to
+come back at the right moment, and a rotation that was begun needs no second command.
+
+Whoever changes keys holds the row of the generation: two machines whose cron runs at once do not
+both make one. Nobody else ever locks it but a revocation of everyone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .conf import conf
+from .database import atomically, insert_missing
+from .encryption import decrypt, encrypt, is_current
+from .exceptions import JWTRevokeError
+from .key_sources import configured_keys, configured_refresh_keys, lead, overlap
+from .keys import KeyUnusable, load_key, make_material
+from .keystore import forget_keys
+from .log import Cause, publish_again
+from .models import EFFECT_ACCESS, EFFECT_SESSION, ONLY_ROW, Generation, SigningKey
+from .revocation import revoke_everyone
+
+logger: Final = logging.getLogger("jwt_revoke")
+
+REASON: Final = "key_compromised"
+REFRESH: Final = "refresh"
+"""``algorithm`` of the row that marks a compromised key of the refresh tokens."""
+
+
+class KeyRefused(JWTRevokeError):
+    """What was asked of a key cannot be done; ``detail`` says what to do instead, translated."""
+
+    slug = "key_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The key that signs next, and whether this call made it so."""
+
+    key: SigningKey
+    begun: bool
+
+
+def create(using: str, algorithm: str | None = None) -> SigningKey:
+    """A new stored key, which is published at once and signs once a rotation takes it.
+
+    ``algorithm``: the setting ``ALGORITHM`` by default. Raises ``KeyRefused``.
+    """
+    _require_store()
+    with atomically(using, refusable=True):
+        _lock(using)
+        key = _made(using, algorithm or conf.ALGORITHM)
+        _forget_after_commit(using)
+    return key
+
+
+def rotate(using: str, algorithm: str | None = None, *, due_only: bool = False) -> Rotation | None:
+    """Let a new key sign once everybody has seen it, and the others go when their tokens have.
+
+    A key that waits is taken, or one is made. Where a rotation is under way already nothing
+    happens. ``due_only``: nor unless the newest key will be ``KEY_ROTATION_PERIOD`` old by the
+    time that another could sign; then ``None``. Also brings what is stored under the first of
+    ``KEY_ENCRYPTION_KEYS``. Raises ``KeyRefused``.
+    """
+    _require_store()
+    if due_only and conf.KEY_ROTATION_PERIOD is None:
+        raise KeyRefused(_("JWT_REVOKE['KEY_ROTATION_PERIOD'] is not set."))
+    with atomically(using, refusable=True):
+        _lock(using)
+        _encrypt_anew(using)
+        now = timezone.now()
+        keys = _sound(using)
+        coming = keys.filter(not_before__gt=now).order_by("not_before").first()
+        if coming is not None:
+            return Rotation(coming, begun=False)
+        if due_only and not _is_due(keys, now):
+            return None
+        waiting = keys.filter(not_before=None, verifies_until=None)
+        key = waiting.filter(algorithm=algorithm or conf.ALGORITHM).order_by("created_at").first()
+        if key is None:
+            key = _made(using, algorithm or conf.ALGORITHM)
+        begins = max(now, key.created_at + timedelta(seconds=lead()))
+        _succeed(using, key, begins)
+        _forget_after_commit(using)
+    logger.info("Signing keys: %s signs from %s", key.kid, begins)
+    return Rotation(key, begun=True)
+
+
+def retire(using: str, kid: str, *, force: bool = False) -> SigningKey:
+    """Let a stored key verify nothing any more, sooner than its term says.
+
+    Refused for the key that signs or is to sign, and (unless ``force``) while a token that it
+    signed may live. Raises ``KeyRefused``.
+    """
+    with atomically(using, refusable=True):
+        _lock(using)
+        key = _sound(using).filter(kid=kid).first()
+        if key is None:
+            raise KeyRefused(_("There is no stored key of that id which could be retired."))
+        now = timezone.now()
+        if key.not_before is not None and (key.signs_until is None or key.signs_until > now):
+            raise KeyRefused(
+                _("That key signs, or is to sign: rotate first, or mark it as compromised.")
+            )
+        if key.verifies_until is not None:
+            if key.verifies_until <= now:
+                return key
+            if not force:
+                raise KeyRefused(
+                    _("Tokens that it signed may live until %s: it retires by itself then.")
+                    % key.verifies_until.isoformat(" ", "seconds")
+                )
+        key.signs_until = key.verifies_until = now
+        key.private = ""
+        key.save(using=using)
+        _forget_after_commit(using)
+    logger.info("Signing keys: %s retired", kid)
+    return key
+
+
+def compromise(
+    using: str, kid: str, cause: Cause, effect: str | None = None, algorithm: str | None = None
+) -> bool:
+    """That key verifies nothing any more, anywhere, within the backend's bound; False = already.
+
+    ``kid``: of a stored key, of one in the settings or in a file, or the id of a refresh key. With
+    it goes a revocation of everyone: effect ``access`` where the key signed access tokens (clients
+    refresh under another key), ``session`` where it signed refresh tokens. Where no other key
+    signs, a new one (of ``algorithm``) is stored and signs at once. Raises ``KeyRefused``.
+    """
+    with atomically(using, refusable=True):
+        _lock(using)
+        known = SigningKey.objects.using(using).filter(kid=kid).first()
+        if known is not None and known.compromised_at is not None:
+            publish_again(using)
+            return False
+        row = known or _mark_of(kid)
+        if row.algorithm == REFRESH:
+            _require_another(using, [key.key_id.hex() for key in configured_refresh_keys()], kid)
+            effect = EFFECT_SESSION
+        now = timezone.now()
+        row.compromised_at = row.verifies_until = row.signs_until = now
+        row.private = ""
+        row.save(using=using)
+        if row.algorithm != REFRESH:
+            stored = known is not None
+            _replace(using, row, stored=stored, algorithm=algorithm or conf.ALGORITHM)
+        _forget_after_commit(using)
+        revoke_everyone(using, cause, effect or EFFECT_ACCESS)
+    logger.warning("Signing keys: %s is compromised", kid)
+    return True
+
+
+def _require_store() -> None:
+    if conf.KEY_STORE != "database":
+        raise KeyRefused(
+            _(
+                "The keys are not in the database: set JWT_REVOKE['KEY_STORE'] to \"database\", "
+                "or change SIGNING_KEYS by hand."
+            )
+        )
+
+
+def _lock(using: str) -> None:
+    rows = Generation.objects.using(using).filter(pk=ONLY_ROW)
+    # An update that changes nothing: the one lock that every database has.
+    if not rows.update(value=F("value")):
+        insert_missing(using, Generation(pk=ONLY_ROW))
+        rows.update(value=F("value"))
+
+
+def _sound(using: str) -> QuerySet[SigningKey]:
+    return SigningKey.objects.using(using).filter(compromised_at=None)
+
+
+def _made(using: str, algorithm: str) -> SigningKey:
+    try:
+        material = make_material(algorithm)
+        key = load_key(algorithm, material)
+        row = SigningKey(
+            kid=key.kid,
+            algorithm=algorithm,
+            public=json.dumps(key.public) if key.public else "",
+            private=encrypt(material),
+            created_at=timezone.now(),
+        )
+    except KeyUnusable as error:
+        raise KeyRefused(str(error)) from None
+    row.save(using=using, force_insert=True)
+    logger.info("Signing keys: %s (%s) created", row.kid, algorithm)
+    return row
+
+
+def _is_due(keys: QuerySet[SigningKey], now: datetime) -> bool:
+    newest = keys.exclude(not_before=None).order_by("-not_before").first()
+    if newest is None or newest.not_before is None or conf.KEY_ROTATION_PERIOD is None:
+        return True
+    return now + timedelta(seconds=lead()) >= newest.not_before + conf.KEY_ROTATION_PERIOD
+
+
+def _succeed(using: str, key: SigningKey, begins: datetime) -> None:
+    """From then on ``key`` signs, and what signs before it does no more."""
+    key.not_before = begins
+    key.save(using=using, update_fields=["not_before"])
+    earlier = _sound(using).exclude(kid=key.kid).filter(not_before__lte=begins)
+    earlier.filter(Q(signs_until=None) | Q(signs_until__gt=begins)).update(
+        signs_until=begins, verifies_until=begins + timedelta(seconds=overlap())
+    )
+
+
+def _replace(using: str, lost: SigningKey, *, stored: bool, algorithm: str) -> None:
+    """See that some key signs from now on, that the thief does not have."""
+    if conf.KEY_STORE != "database":
+        _require_another(using, [timed.key.kid for timed in configured_keys()], lost.kid)
+        return
+    if stored and lost.not_before is None:
+        return  # it waited
+    now = timezone.now()
+    keys = _sound(using)
+    signing = keys.filter(Q(signs_until=None) | Q(signs_until__gt=now), not_before__lte=now)
+    if signing.exists():
+        if lost.not_before is not None and lost.not_before > now:
+            # It was to be succeeded by the one that is lost, and goes on.
+            signing.update(signs_until=None, verifies_until=None)
+        return
+    coming = keys.filter(not_before__gt=now).order_by("not_before").first()
+    _succeed(using, _made(using, algorithm), now)
+    if coming is not None:
+        _succeed(using, coming, coming.not_before or now)
+
+
+def _mark_of(kid: str) -> SigningKey:
+    """A row for a key that is not stored; ``KeyRefused`` for an id that is nobody's."""
+    now = timezone.now()
+    for timed in configured_keys():
+        if timed.key.kid == kid:
+            return SigningKey(kid=kid, algorithm=timed.key.algorithm, created_at=now)
+    for key in configured_refresh_keys():
+        if key.key_id.hex() == kid:
+            return SigningKey(kid=kid, algorithm=REFRESH, created_at=now)
+    raise KeyRefused(_("There is no key of that id."))
+
+
+def _require_another(using: str, configured: list[str], kid: str) -> None:
+    rows = SigningKey.objects.using(using).exclude(compromised_at=None)
+    marked = {kid, *rows.values_list("kid", flat=True)}
+    if not set(configured) - marked:
+        raise KeyRefused(
+            _(
+                "It is the only key there: put a new one first in the settings, deploy, and then "
+                "mark this one."
+            )
+        )
+
+
+def _encrypt_anew(using: str) -> None:
+    """Bring what is stored under the first encryption key, so that an older one can go."""
+    for row in _sound(using).exclude(private=""):
+        try:
+            if not is_current(row.private):
+                row.private = encrypt(decrypt(row.private))
+                row.save(using=using, update_fields=["private"])
+        except KeyUnusable as error:
+            logger.error("Stored key %s: %s", row.kid, error)  # noqa: TRY400  (says all there is)
+
+
+def _forget_after_commit(using: str) -> None:
+    transaction.on_commit(forget_keys, using=using, robust=True)

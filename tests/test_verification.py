@@ -1,0 +1,297 @@
+"""Tokens meet keys of their own time: what a process knows of the keys, and when it looks again."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from jwt_revoke import api, keystore, rotation
+from jwt_revoke.codec import encode_access, encode_refresh
+from jwt_revoke.exceptions import TokenInvalid, TokenStale, Unavailable, UnknownKey
+from jwt_revoke.keys import KeyRing
+from jwt_revoke.keystore import key_ring, refresh_key_ring
+from jwt_revoke.log import Cause
+from jwt_revoke.models import SigningKey
+from jwt_revoke.signing_keys import compromise, create, retire, rotate
+from jwt_revoke.testing import Device
+from jwt_revoke.verification import verified_claims
+from tests.stored import after, elsewhere
+
+pytestmark = pytest.mark.django_db
+
+LEAK = Cause("key_compromised")
+OTHER_KEY = "another-key-for-tests-of-more-than-32-bytes"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """``clock(seconds)``: this process's clock goes on."""
+    now = [1000.0]
+    monkeypatch.setattr(keystore, "clock", lambda: now[0])
+
+    def go_on(seconds):
+        now[0] += seconds
+
+    return go_on
+
+
+@pytest.fixture
+def asked():
+    """The statements that asked for keys."""
+    with CaptureQueriesContext(connection) as captured:
+        yield lambda: [q["sql"] for q in captured if "jwt_revoke_signing_key" in q["sql"]]
+
+
+@pytest.fixture
+def broken():
+    """``with broken():`` no keys can be read."""
+
+    def refuse(execute, sql, *args):
+        if "jwt_revoke_signing_key" in sql or "jwt_revoke_generation" in sql:
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(sql, *args)
+
+    return lambda: connection.execute_wrapper(refuse)
+
+
+def presented(token):
+    """The answer to whoever brings that token."""
+    return APIClient(HTTP_AUTHORIZATION=f"Bearer {token}").get("/api/ping/")
+
+
+def forged(device, ring, **changes):
+    """What whoever has the ring's first key can make of a token of the device's."""
+    return encode_access({**verified_claims(device.access).payload, **changes}, ring)
+
+
+# --- keys from the settings
+
+
+def test_a_site_that_never_revoked_everybody_asks_for_no_keys(phone, asked):
+    keystore.forget_keys()
+    assert phone.get("/api/ping/").status_code == 200
+    phone.refresh_tokens()
+    assert asked() == []
+
+
+def test_a_newer_generation_is_asked_about_once(user, asked):
+    api.revoke_everyone()
+    keystore.forget_keys()
+    phone = Device(user)
+    for _ in range(3):
+        assert phone.get("/api/ping/").status_code == 200
+    assert len(asked()) == 1
+
+
+def test_an_unknown_kid_asks_nobody(phone, django_assert_num_queries):
+    ring = KeyRing((keystore.configured_keys()[0].key,))
+    keystore.forget_keys()
+    unknown = encode_access({}, KeyRing((keystore.replace(ring.signing, kid="unknown"),)))
+    with django_assert_num_queries(0), pytest.raises(UnknownKey):
+        verified_claims(unknown)
+
+
+# --- a compromise, in a process that was not told
+
+
+@pytest.fixture
+def two_keys(settings):
+    """A new first key in the settings beside the one that all tokens were signed with."""
+    keys = [OTHER_KEY, *settings.JWT_REVOKE["SIGNING_KEYS"]]
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SIGNING_KEYS": keys}
+    return key_ring().keys
+
+
+def test_a_thief_s_token_of_the_new_generation_meets_the_new_keys(phone, two_keys):
+    """Invariant 1: a leaked key signs whatever generation its thief has learnt of."""
+    _new, lost = two_keys
+    with elsewhere():
+        compromise("default", lost.kid, LEAK)
+    generation = api.revoke_everyone(effect="access")
+    stolen = forged(phone, KeyRing((lost,)), gen=generation)
+    assert key_ring().find(lost.kid)  # nobody told this process
+    assert presented(stolen).status_code == 401
+    with pytest.raises(TokenStale):
+        verified_claims(stolen)
+
+
+def test_without_the_compromise_that_token_would_be_let_in(phone, two_keys):
+    """What the test above relies upon."""
+    generation = api.revoke_everyone(effect="access")
+    assert presented(forged(phone, KeyRing(two_keys[1:]), gen=generation)).status_code == 200
+
+
+def test_a_thief_s_token_of_the_old_generation_is_refused_by_the_backend(phone, two_keys):
+    _new, lost = two_keys
+    stolen = forged(phone, KeyRing((lost,)))
+    with elsewhere():
+        compromise("default", lost.kid, LEAK)
+    assert key_ring().find(lost.kid)
+    assert presented(stolen).status_code == 401
+
+
+def test_a_generation_ahead_of_the_database_is_refused(phone):
+    """Whoever has the key can write any number there."""
+    stolen = forged(phone, key_ring(), gen=2**62)
+    assert presented(stolen).status_code == 401
+
+
+def test_the_next_refresh_signs_with_a_key_of_its_generation(user, stored_keys):
+    phone, before = Device(user), key_ring().signing
+    with elsewhere():
+        compromise("default", before.kid, LEAK)
+    assert key_ring().signing == before
+    phone.refresh_tokens()
+    assert key_ring().signing != before
+    assert phone.get("/api/ping/").status_code == 200
+
+
+def test_a_refresh_by_a_compromised_key_is_refused_though_its_session_is_new(user, settings):
+    """A session opened after the compromise is above everybody's floor."""
+    keys = [OTHER_KEY, *settings.JWT_REVOKE["REFRESH_KEYS"]]
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "REFRESH_KEYS": keys}
+    _new, lost = refresh_key_ring().keys
+    with elsewhere():
+        compromise("default", lost.key_id.hex(), LEAK)
+        phone = Device(user)
+    claims = rotation.RefreshClaims(phone.session_id, 0)
+    stolen = encode_refresh(claims, keystore.RefreshKeyRing((lost,)))
+    with elsewhere(), pytest.raises(TokenInvalid):
+        api.refresh(stolen)
+    answer = phone.post("/api/auth/token/verify/", {"token": stolen})
+    assert answer.status_code == 401
+
+
+def test_keys_that_cannot_be_read_are_not_guessed(phone, two_keys, broken):
+    """Invariant 4: 503, never 200 and never 500."""
+    token = forged(phone, KeyRing(two_keys[:1]), gen=2**62)
+    with broken(), pytest.raises(Unavailable):
+        verified_claims(token)
+    with broken():
+        answer = presented(token)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+
+
+def test_a_site_whose_every_key_is_marked_is_told_so(two_keys, settings):
+    new, old = two_keys
+    compromise("default", old.kid, LEAK)
+    SigningKey.objects.filter(kid=old.kid).update(kid=new.kid)
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SIGNING_KEYS": [OTHER_KEY]}
+    with pytest.raises(ImproperlyConfigured, match="marked as compromised"):
+        key_ring(generation=1)
+
+
+# --- keys in the database
+
+
+def test_another_process_s_key_is_found_by_its_first_token(user, stored_keys, clock):
+    """One that was made and signs between two reads, as after a compromise."""
+    phone, before = Device(user), key_ring().signing
+    with elsewhere():
+        compromise("default", before.kid, LEAK)
+        phone.refresh_tokens()
+    clock(1.5)
+    assert phone.get("/api/ping/").status_code == 200
+
+
+def test_ten_thousand_unknown_kids_cost_no_more_than_one(user, stored_keys, clock, asked):
+    create("default")
+    phone, ring = Device(user), key_ring()
+    clock(1.5)
+    before = len(asked())
+    for number in range(10_000):
+        other = keystore.replace(ring.signing, kid=f"kid-{number}")
+        with pytest.raises(UnknownKey):
+            verified_claims(_with_kid(phone.access, other.kid))
+    assert len(asked()) - before == 1
+
+
+def _with_kid(token, kid):
+    from tests.attacks.forging import b64, changed, parts_of
+
+    head, _body = parts_of(token)
+    return ".".join([b64(changed(head, {"kid": kid})), *token.split(".")[1:]])
+
+
+def test_keys_are_read_again_every_interval_and_not_sooner(stored_keys, clock, asked):
+    key_ring()
+    with elsewhere():
+        key = create("default")
+    clock(59)
+    assert key_ring().find(key.kid) is None
+    clock(2)
+    assert key_ring().find(key.kid)
+
+
+def test_reading_again_what_is_the_same_keeps_the_verified_tokens(
+    user, stored_keys, clock, verified
+):
+    phone = Device(user)
+    assert phone.get("/api/ping/").status_code == 200
+    seen = len(verified)
+    clock(61)
+    assert phone.get("/api/ping/").status_code == 200
+    assert len(verified) == seen
+
+
+def test_a_changed_ring_forgets_the_verified_tokens(user, stored_keys, clock, verified):
+    """s18: a key that was retired verifies nothing from memory."""
+    phone = Device(user)
+    phone.get("/api/ping/")
+    seen = len(verified)
+    with elsewhere():
+        create("default")
+    clock(61)
+    assert phone.get("/api/ping/").status_code == 200
+    assert len(verified) == seen + 1
+
+
+def test_a_database_that_is_away_leaves_the_keys_as_they_were(user, stored_keys, clock, broken):
+    phone = Device(user)
+    clock(61)
+    with broken():
+        assert verified_claims(phone.access)
+
+
+def test_keys_that_were_never_read_are_503(user, stored_keys, broken):
+    phone = Device(user)
+    keystore.forget_keys()
+    with broken():
+        assert phone.get("/api/ping/").status_code == 503
+
+
+def test_an_honest_token_of_a_retired_key_is_stale(user, stored_keys):
+    """So that its client refreshes, and does not sign out."""
+    rotate("default")
+    after(hours=1)
+    phone, (old,) = Device(user), key_ring().keys
+    rotate("default")
+    after(minutes=8)
+    retire("default", old.kid, force=True)
+    keystore.forget_keys()
+    with pytest.raises(TokenStale):
+        verified_claims(phone.access)
+
+
+def test_a_key_whose_secret_is_not_at_hand_verifies_and_signs_nothing(user, stored_keys, caplog):
+    rotate("default")
+    after(hours=1)
+    phone = Device(user)
+    stored_keys.JWT_REVOKE = {**stored_keys.JWT_REVOKE, "KEY_ENCRYPTION_KEYS": []}
+    assert phone.get("/api/ping/").status_code == 200
+    answer = phone.post("/api/auth/token/refresh/", {"refresh": phone.refresh_token})
+    assert answer.status_code == 503
+    assert "KEY_ENCRYPTION_KEYS" in caplog.text
+    stored_keys.JWT_REVOKE = {**stored_keys.JWT_REVOKE, "KEY_ENCRYPTION_KEYS": ["x"]}
+    assert phone.get("/api/ping/").status_code == 200
+
+
+def test_a_row_that_holds_no_usable_key_is_passed_over(user, stored_keys, caplog):
+    key = create("default", "HS256")
+    SigningKey.objects.filter(pk=key.pk).update(private="", public="{}")
+    keystore.forget_keys()
+    assert Device(user).get("/api/ping/").status_code == 200
+    assert f"Stored key {key.kid} cannot verify" in caplog.text
