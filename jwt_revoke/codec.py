@@ -2,7 +2,8 @@
 
 Whatever is refused here is refused before the database is asked. An access token is known by its
 ``jti`` and never by its text; even so a second spelling of the same token (padding, spare bits)
-is refused, so that nobody downstream can be fooled by one.
+is refused, so that nobody downstream can be fooled by one. (An ECDSA signature has a twin that
+verifies too: the text is no name for a token whatever is refused.)
 """
 
 from __future__ import annotations

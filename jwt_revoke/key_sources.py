@@ -39,6 +39,7 @@ def configured_keys() -> tuple[TimedKey, ...]:
                 raise KeyUnusable('KEY_STORE is "files", and no file is named')
             given = tuple((algorithm, _content(path)) for algorithm, path in given)
         keys = _loaded(given or _derived(conf.ALGORITHM))
+        _require_one_algorithm_each(keys)
     except KeyUnusable as error:
         raise ImproperlyConfigured(f"JWT_REVOKE['SIGNING_KEYS']: {error}") from None
     return tuple(TimedKey(key, 0.0) for key in keys)
@@ -111,6 +112,16 @@ def _key_of(row: SigningKey) -> Key | None:
 
 def _seconds(moment: datetime | None) -> float | None:
     return None if moment is None else moment.timestamp()
+
+
+def _require_one_algorithm_each(keys: Iterable[Key]) -> None:
+    """RFC 8725 §3.1. They would have the same id, too: the first one's tokens alone would live."""
+    known: dict[str, str] = {}
+    for key in keys:
+        if known.setdefault(key.kid, key.algorithm) != key.algorithm:
+            raise KeyUnusable(
+                f"one key for {known[key.kid]} and for {key.algorithm}: give one of them another"
+            )
 
 
 def _content(path: str) -> str:

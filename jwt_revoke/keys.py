@@ -165,6 +165,8 @@ def load_public_key(algorithm: str, jwk: Mapping[str, Any]) -> Key:
 
     Raises ``KeyUnusable``, as ``load_key`` does.
     """
+    if "d" in jwk:
+        raise KeyUnusable("a private key, where a public one was expected")
     try:
         public = _rules(algorithm).from_jwk(dict(jwk))
     except (PyJWTError, ValueError, TypeError, KeyError) as error:

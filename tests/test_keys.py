@@ -267,6 +267,13 @@ def test_a_public_jwk_of_another_kind_is_refused(algorithm, jwk):
         load_public_key(algorithm, jwk)
 
 
+def test_a_private_jwk_is_not_taken_for_a_public_one():
+    """Its members would be published."""
+    private = jwt.get_algorithm_by_name("ES256").to_jwk(P256, as_dict=True)
+    with pytest.raises(KeyUnusable, match="a private key"):
+        load_public_key("ES256", private)
+
+
 @pytest.mark.parametrize("algorithm", SYMMETRIC + ASYMMETRIC)
 def test_new_keys_are_long_enough_and_never_the_same(algorithm):
     first, second = (load_key(algorithm, make_material(algorithm)) for _ in range(2))

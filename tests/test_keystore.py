@@ -107,6 +107,19 @@ def test_each_key_has_an_algorithm_of_its_own(derived):
     assert [key.algorithm for key in key_ring().keys] == ["ES256", "HS384"]
 
 
+def test_one_key_has_one_algorithm(derived):
+    """RFC 8725 §3.1; its thumbprint is the same under both."""
+    again = {"algorithm": "HS384", "key": KEYS[0] + KEYS[1]}
+    derived.JWT_REVOKE = {"ALGORITHM": "HS512", "SIGNING_KEYS": [KEYS[0] + KEYS[1], again]}
+    with pytest.raises(ImproperlyConfigured, match="one key for HS512 and for HS384"):
+        key_ring()
+
+
+def test_a_key_that_is_named_twice_is_one_key(derived):
+    derived.JWT_REVOKE = {"SIGNING_KEYS": [*KEYS, KEYS[0]]}
+    assert kids()[0] == kids()[2]
+
+
 def test_private_keys_cannot_be_derived(derived):
     derived.JWT_REVOKE = {"ALGORITHM": "ES256"}
     with pytest.raises(ImproperlyConfigured, match="ES256 needs its private keys"):

@@ -41,5 +41,6 @@ def private_keys() -> dict[str, str]:
         "RS256": rsa_key,
         "PS256": rsa_key,
         "ES256": pem(ec.generate_private_key(ec.SECP256R1())),
+        "ES384": pem(ec.generate_private_key(ec.SECP384R1())),
         "EdDSA": pem(ed25519.Ed25519PrivateKey.generate()),
     }

@@ -4,27 +4,112 @@ ASVS 5.0 V9.1.1, V9.1.2)."""
 from __future__ import annotations
 
 import json
+from itertools import permutations
+from typing import Any, NamedTuple
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_pem_private_key,
 )
+from jwt.utils import der_to_raw_signature, raw_to_der_signature
 
-from jwt_revoke.testing import Device
-from tests.attacks.forging import b64, changed, forged, parts_of, signed, unb64
+from jwt_revoke import api
+from jwt_revoke.keys import ASYMMETRIC, SYMMETRIC
+from jwt_revoke.keystore import key_ring
+from tests.attacks.conftest import pem
+from tests.attacks.forging import HASHES, b64, changed, forged, parts_of, signed, unb64
+from tests.wire import AUTH
+
+# Refused before the database is asked, whichever it is.
+pytestmark = pytest.mark.once
+
+SECRET = "a secret of the site's that is long enough for HS512: sixty-four bytes, or more"
+PAIRS = list(permutations((*SYMMETRIC, *ASYMMETRIC), 2))
+"""All (the site's algorithm, the one that the token names)."""
+INTO_HMAC = [pair for pair in PAIRS if pair[0] in ASYMMETRIC and pair[1] in SYMMETRIC]
+ONE_KEY = [
+    *(pair for pair in PAIRS if {name[:2] for name in pair} in ({"HS"}, {"ES"})),
+    ("RS256", "PS256"),
+    ("PS256", "RS256"),
+]
+"""Those that one and the same key can sign for."""
 
 
-def test_the_forger_can_forge(phone, anonymous):
+class Site(NamedTuple):
+    """What the site signs with."""
+
+    algorithm: str
+    key: Any
+
+
+def claiming(token: str, named: str, *, key: Any, alg: str, **header: Any) -> str:
+    """``token``, whose header names one algorithm, signed by another or by that one.
+
+    By hand: PyJWT neither writes one name and signs by another, nor takes a PEM for a secret.
+    """
+    head, body = parts_of(token)
+    head_bytes, body_bytes = changed(head, {"alg": named, **header}), changed(body, {})
+    if alg in HASHES:
+        return signed(head_bytes, body_bytes, key, alg)
+    text = f"{b64(head_bytes)}.{b64(body_bytes)}"
+    return f"{text}.{b64(jwt.get_algorithm_by_name(alg).sign(text.encode(), key))}"
+
+
+@pytest.fixture(scope="session")
+def attackers_keys():
+    """Algorithm → a key that the site has never seen."""
+    rsa_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return {
+        "RS256": rsa_key,
+        "PS256": rsa_key,
+        "ES256": ec.generate_private_key(ec.SECP256R1()),
+        "ES384": ec.generate_private_key(ec.SECP384R1()),
+        "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+    }
+
+
+@pytest.fixture
+def site(request, settings, private_keys):
+    """The site signs with the algorithm that the test names, and says with which key."""
+    text = private_keys.get(request.param, SECRET)
+    settings.JWT_REVOKE = {
+        **settings.JWT_REVOKE,
+        "ALGORITHM": request.param,
+        "SIGNING_KEYS": [text],
+    }
+    key = text if request.param in SYMMETRIC else load_pem_private_key(text.encode(), None)
+    return Site(request.param, key)
+
+
+def each(*algorithms):
+    return pytest.mark.parametrize("site", algorithms, indirect=True)
+
+
+def each_pair(pairs):
+    return pytest.mark.parametrize(("site", "named"), pairs, indirect=["site"])
+
+
+@each(*SYMMETRIC, *ASYMMETRIC)
+def test_the_forger_can_forge(site, phone, anonymous):
     """What all these tests rely upon: a token that breaks no rule is let in."""
-    bearer = f"Bearer {forged(phone.access)}"
-    assert anonymous.get("/api/ping/", HTTP_AUTHORIZATION=bearer).status_code == 200
+    token = claiming(phone.access, site.algorithm, key=site.key, alg=site.algorithm)
+    for letting_in in (phone.access, token):
+        bearer = f"Bearer {letting_in}"
+        assert anonymous.get("/api/ping/", HTTP_AUTHORIZATION=bearer).status_code == 200
 
 
 @pytest.mark.parametrize("none", ["none", "None", "NONE", "nOnE", "", "none "])
 @pytest.mark.parametrize("signature", ["", "AA"])
 def test_alg_none(phone, assert_refused, none, signature):
+    """RFC 8725 §2.1: CVE-2018-1000531."""
     head, body = parts_of(phone.access)
     text = f"{b64(changed(head, {'alg': none}))}.{b64(changed(body, {}))}"
     assert_refused(f"{text}.{signature}")
@@ -39,70 +124,145 @@ def test_alg_of_another_type_or_spelling(phone, assert_refused, alg):
     assert_refused(forged(phone.access, {"alg": alg}))
 
 
-@pytest.mark.parametrize("alg", ["HS384", "HS512"])
-def test_the_right_key_with_another_hash(phone, assert_refused, alg):
-    head, body = parts_of(phone.access)
-    key = None
-    assert_refused(signed(changed(head, {"alg": alg}), changed(body, {}), key, alg))
+@each_pair(PAIRS)
+def test_the_right_signature_under_the_name_of_another_algorithm(
+    site, phone, assert_refused, named
+):
+    """RFC 8725 §3.1: the header does not choose, and it must agree."""
+    assert_refused(claiming(phone.access, named, key=site.key, alg=site.algorithm))
 
 
-@pytest.fixture(params=["RS256", "PS256", "ES256", "EdDSA"])
-def key_pair_site(request, settings, private_keys):
-    """The site signs with a key pair. Gives the public key, as anybody may know it."""
-    settings.JWT_REVOKE = {
-        **settings.JWT_REVOKE,
-        "ALGORITHM": request.param,
-        "SIGNING_KEYS": [private_keys[request.param]],
-    }
-    return load_pem_private_key(private_keys[request.param].encode(), None).public_key()
+@each_pair(ONE_KEY)
+def test_the_right_key_under_another_algorithm(site, phone, assert_refused, named):
+    """RFC 8725 §3.1: a key is used with one algorithm, though it would fit two."""
+    assert_refused(claiming(phone.access, named, key=site.key, alg=named))
 
 
-def test_a_key_pair_site_lets_its_own_tokens_in(key_pair_site, user):
-    assert Device(user).get("/api/ping/").status_code == 200
+@each_pair([pair for pair in PAIRS if pair[1] in ASYMMETRIC])
+def test_a_key_pair_of_the_attackers_own(site, phone, assert_refused, attackers_keys, named):
+    """RFC 8725 §3.1: what the site's key does not fit is not thereby verified."""
+    assert_refused(claiming(phone.access, named, key=attackers_keys[named], alg=named))
 
 
-@pytest.mark.parametrize("ending", [b"", b"\n"])
-def test_a_public_key_as_hmac_secret(key_pair_site, phone, assert_refused, ending):
-    """RFC 8725 §2.1: the classic confusion of HS256 and RS256."""
-    public = key_pair_site.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    head, body = parts_of(phone.access)
-    secret = public.strip() + ending
-    assert_refused(signed(changed(head, {"alg": "HS256"}), changed(body, {}), secret))
+def pem_forms(public, _published):
+    """CVE-2015-9235, CVE-2016-10555; PKCS #1: CVE-2017-11424."""
+    text = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    yield from (text, text.strip(), text.replace(b"\n", b"\r\n"), b"".join(text.split(b"\n")[1:-2]))
+    if isinstance(public, rsa.RSAPublicKey):
+        yield public.public_bytes(Encoding.PEM, PublicFormat.PKCS1)
 
 
-def test_a_public_key_in_der_as_hmac_secret(key_pair_site, phone, assert_refused):
-    public = key_pair_site.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    head, body = parts_of(phone.access)
-    assert_refused(signed(changed(head, {"alg": "HS256"}), changed(body, {}), public))
+def der_forms(public, _published):
+    """CVE-2024-33663."""
+    yield public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if isinstance(public, rsa.RSAPublicKey):
+        yield public.public_bytes(Encoding.DER, PublicFormat.PKCS1)
 
 
-def test_a_public_jwk_as_hmac_secret(key_pair_site, phone, anonymous, assert_refused):
-    (jwk,) = anonymous.get("/api/auth/jwks.json").json()["keys"]
-    head, body = parts_of(phone.access)
-    secret = json.dumps(jwk).encode()
-    assert_refused(signed(changed(head, {"alg": "HS256"}), changed(body, {}), secret))
+def openssh_forms(public, _published):
+    """CVE-2022-29217, CVE-2024-33663."""
+    text = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    yield from (text, text + b"\n")
+
+
+def jwk_forms(_public, published):
+    """As the site publishes it, whole and each key of it."""
+    (jwk,) = json.loads(published)["keys"]
+    without_ours = {name: jwk[name] for name in jwk.keys() - {"kid", "alg", "use"}}
+    yield published
+    for key in (jwk, without_ours):
+        yield json.dumps(key).encode()
+        yield json.dumps(key, separators=(",", ":"), sort_keys=True).encode()
+
+
+def raw_forms(public, _published):
+    """The bare number, point or bytes: PyJWT alone takes these for a secret like any other."""
+    if isinstance(public, rsa.RSAPublicKey):
+        yield public.public_numbers().n.to_bytes(256, "big")
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        yield public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        yield public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    else:
+        yield public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+FORMS = {
+    "pem": pem_forms,
+    "der": der_forms,
+    "openssh": openssh_forms,
+    "jwk": jwk_forms,
+    "raw": raw_forms,
+}
+
+
+@each_pair(INTO_HMAC)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_public_key_as_hmac_secret(site, phone, anonymous, assert_refused, named, form):
+    """RFC 8725 §2.1, CVE-2024-37568: everybody has it, in whatever form the verifier does."""
+    published = anonymous.get(AUTH + "jwks.json").content
+    for secret in FORMS[form](site.key.public_key(), published):
+        assert_refused(claiming(phone.access, named, key=secret, alg=named))
 
 
 def test_an_empty_hmac_secret(phone, assert_refused):
+    """RFC 8725 §3.5: CVE-2019-20933."""
     head, body = parts_of(phone.access)
     assert_refused(signed(changed(head, {}), changed(body, {}), b""))
 
 
 def test_a_signature_cut_short(phone, assert_refused):
+    """RFC 8725 §3.3: CVE-2020-28042."""
     head, body, signature = phone.access.split(".")
     for length in (1, 16, 31):
         assert_refused(f"{head}.{body}.{b64(unb64(signature)[:length])}")
 
 
-def test_a_zero_ecdsa_signature(settings, private_keys, user, phone, assert_refused):
-    """CVE-2022-21449: r = s = 0 verified everything."""
+@each("ES256", "ES384")
+def test_a_zero_ecdsa_signature(site, phone, assert_refused):
+    """RFC 8725 §3.3, CVE-2022-21449: r = s = 0 verified everything."""
+    head, body, signature = phone.access.split(".")
+    assert_refused(f"{head}.{body}.{b64(bytes(len(unb64(signature))))}")
+
+
+CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1()}
+
+
+@each(*CURVES)
+def test_the_other_signature_of_ecdsa_is_the_same_token(site, phone, anonymous, assert_refused):
+    """(r, n - s) verifies wherever (r, s) does: a denylist of texts would be passed by."""
+    head, body, signature = phone.access.split(".")
+    r, s = decode_dss_signature(raw_to_der_signature(unb64(signature), CURVES[site.algorithm]))
+    other = encode_dss_signature(r, CURVES[site.algorithm].group_order - s)
+    twin = f"{head}.{body}.{b64(der_to_raw_signature(other, CURVES[site.algorithm]))}"
+    bearer = f"Bearer {twin}"
+    assert anonymous.get("/api/ping/", HTTP_AUTHORIZATION=bearer).status_code == 200
+    api.revoke_token(phone.access)
+    assert_refused(twin, "stale")
+
+
+@pytest.fixture
+def site_of_two(request, settings, private_keys, attackers_keys):
+    """The site signs with the first algorithm and verifies the second too: with which key."""
+    own, other = request.param
+    key = attackers_keys.get(other, f"another of {SECRET}")
     settings.JWT_REVOKE = {
         **settings.JWT_REVOKE,
-        "ALGORITHM": "ES256",
-        "SIGNING_KEYS": [private_keys["ES256"]],
+        "SIGNING_KEYS": [
+            {"algorithm": own, "key": private_keys.get(own, SECRET)},
+            {"algorithm": other, "key": key if other in SYMMETRIC else pem(key)},
+        ],
     }
-    head, body, _ = Device(user).access.split(".")
-    assert_refused(f"{head}.{body}.{b64(bytes(64))}")
+    return Site(other, key)
+
+
+@pytest.mark.parametrize("site_of_two", PAIRS, indirect=True, ids="-".join)
+def test_the_kid_of_a_key_of_another_algorithm(site_of_two, phone, anonymous, assert_refused):
+    """RFC 8725 §3.1: on its way from one algorithm to another a site has keys of both."""
+    alg, key = site_of_two
+    kid = key_ring().keys[1].kid
+    right = f"Bearer {claiming(phone.access, alg, key=key, alg=alg, kid=kid)}"
+    assert anonymous.get("/api/ping/", HTTP_AUTHORIZATION=right).status_code == 200
+    assert_refused(claiming(phone.access, alg, key=key, alg=alg))
 
 
 def test_the_kid_of_another_key_of_the_site(phone, assert_refused, settings):
@@ -111,8 +271,6 @@ def test_the_kid_of_another_key_of_the_site(phone, assert_refused, settings):
         **settings.JWT_REVOKE,
         "SIGNING_KEYS": ["another key of the site, 32 bytes long!", *_keys(settings)],
     }
-    from jwt_revoke.keystore import key_ring
-
     new, old = key_ring().keys
     head, body = parts_of(phone.access)
     assert head["kid"] == old.kid

