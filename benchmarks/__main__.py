@@ -24,7 +24,7 @@ import django
 
 from tests import services
 
-PARTS = ["check", "http", "refusal", "memory"]
+PARTS = ["check", "keys", "http", "refusal", "memory"]
 PACKAGES = ["django", "djangorestframework", "pyjwt", "psycopg", "redis", "gunicorn", "uvicorn"]
 
 
@@ -66,12 +66,13 @@ def prepare_environment(database: str, redis: str) -> None:
 def measure(options: argparse.Namespace) -> int:
     from django.core.management import call_command
 
-    from benchmarks import check, memory, refusal, throughput
+    from benchmarks import check, keys, memory, refusal, throughput
     from benchmarks.content import fill_log, make_users
 
     plan = make_plan(options)
     runs = {
         "check": check.run,
+        "keys": keys.run,
         "http": throughput.run,
         "refusal": refusal.run,
         "memory": memory.run,

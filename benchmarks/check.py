@@ -101,7 +101,7 @@ def _measure(contender: Contender, plan: Plan) -> dict[str, list[float]]:
         _settle(contender)
         before = contender.state()
         for case, make in plan.random.sample(list(CASES.items()), len(CASES)):
-            taken[_label(contender, case)] = _timed(*make(contender, plan), plan.check_seconds)
+            taken[_label(contender, case)] = timed(*make(contender, plan), plan.check_seconds)
         _require_undisturbed(contender, before.fallbacks)
     return taken
 
@@ -114,7 +114,7 @@ def _count(contender: Contender, plan: Plan) -> dict[str, dict[str, float]]:
         for case, make in CASES.items():
             call, arguments = make(contender, plan)
             with counted() as counts:
-                checks = len(_timed(call, arguments, plan.check_seconds))
+                checks = len(timed(call, arguments, plan.check_seconds))
             found[_label(contender, case)] = {
                 "statements": counts.statements / checks,
                 "round_trips": counts.round_trips / checks,
@@ -127,7 +127,7 @@ def _measure_floor(floor: Floor, plan: Plan) -> dict[str, list[float]]:
     with floor.made() as call:
         for _ in range(_SETTLING):
             call()
-        return {floor.name: _timed(lambda _: call(), itertools.repeat(None), plan.check_seconds)}
+        return {floor.name: timed(lambda _: call(), itertools.repeat(None), plan.check_seconds)}
 
 
 def _settle(contender: Contender) -> None:
@@ -146,7 +146,7 @@ def _require_undisturbed(contender: Contender, fallbacks: int) -> None:
         raise Disturbed(f"{contender.name}: ready={state.ready}, {fell} fallbacks while measured")
 
 
-def _timed(call: Call, arguments: Iterable[Any], seconds: float) -> list[float]:
+def timed(call: Call, arguments: Iterable[Any], seconds: float) -> list[float]:
     """Nanoseconds of each call, until the time is up or the arguments are."""
     gc.collect()
     clock = time.perf_counter_ns

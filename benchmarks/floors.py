@@ -30,11 +30,10 @@ class Floor:
     made: Callable[[], AbstractContextManager[Call]]
 
 
-@contextlib.contextmanager
-def _decode() -> Iterator[Call]:
-    """A token like ours, by PyJWT as its documentation calls it."""
-    now, key = int(time.time()), secrets.token_bytes(64)
-    payload = {
+def payload() -> dict[str, Any]:
+    """What a token of ours says."""
+    now = int(time.time())
+    return {
         "token_type": "access",
         "sub": "1",
         "sid": str(uuid4()),
@@ -45,7 +44,13 @@ def _decode() -> Iterator[Call]:
         "ver": now * 1000,
         "gen": 0,
     }
-    token = jwt.encode(payload, key, "HS256")
+
+
+@contextlib.contextmanager
+def _decode() -> Iterator[Call]:
+    """A token like ours, by PyJWT as its documentation calls it."""
+    key = secrets.token_bytes(64)
+    token = jwt.encode(payload(), key, "HS256")
     yield lambda: jwt.decode(token, key, algorithms=["HS256"])
 
 

@@ -35,6 +35,11 @@ class Plan:
     check_seconds: float = 0.6
     first_sights: int = 1500
 
+    rotation_rounds: int = 3
+    rotation_seconds: float = 1.0
+    """Before it, and after each of its steps."""
+    rotation_tokens: int = 1000
+
     http_rounds: int = 3
     http_workers: int = 2
     http_connections: int = 8
@@ -66,6 +71,8 @@ QUICK: Final[Mapping[str, Any]] = {
     "check_rounds": 2,
     "check_seconds": 0.1,
     "first_sights": 100,
+    "rotation_rounds": 1,
+    "rotation_seconds": 0.2,
     "http_rounds": 1,
     "http_seconds": 0.3,
     "refusal_rounds": 1,
