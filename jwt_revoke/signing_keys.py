@@ -187,8 +187,9 @@ def _sound(using: str) -> QuerySet[SigningKey]:
 
 def _made(using: str, algorithm: str) -> SigningKey:
     try:
-        material = make_material(algorithm)
-        key = load_key(algorithm, material)
+        # On a command line an id that begins with a hyphen would be an option.
+        while (key := load_key(algorithm, material := make_material(algorithm))).kid[0] == "-":
+            pass
         row = SigningKey(
             kid=key.kid,
             algorithm=algorithm,

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jwt_revoke import keystore, signing_keys
+from jwt_revoke import keys, keystore, signing_keys
 from jwt_revoke.encryption import decrypt
 from jwt_revoke.exceptions import TokenRefused
 from jwt_revoke.key_sources import lead, overlap
@@ -68,6 +68,12 @@ def test_the_private_part_is_encrypted(stored_keys):
 def test_a_shared_secret_has_no_public_part():
     key = create(USING, "HS512")
     assert (key.algorithm, key.public) == ("HS512", "")
+
+
+def test_no_id_of_a_new_key_looks_like_an_option(monkeypatch):
+    found = [keys.Key(kid, "HS512", b"", b"") for kid in ("-lost", "-F", "fine")]
+    monkeypatch.setattr(signing_keys, "load_key", lambda *_: found.pop(0))
+    assert create(USING, "HS512").kid == "fine"
 
 
 def test_no_key_is_made_without_a_usable_encryption_key(stored_keys):

@@ -54,7 +54,11 @@ def add_key_arguments(parser: CommandParser) -> None:
     )
     compromised.add_argument("--note", default="", help="A sentence for the log.")
     for one in (retire, compromised):
-        one.add_argument("kid", metavar="KID", help="The key’s id, as `keys list` shows it.")
+        one.add_argument(
+            "kid",
+            metavar="KID",
+            help="The key’s id, as `keys list` shows it; after -- where it begins with a hyphen.",
+        )
     for one in (create, rotate, compromised):
         one.add_argument(
             "--algorithm",

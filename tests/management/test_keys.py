@@ -125,6 +125,12 @@ def test_compromised_can_be_run_twice():
     assert signer().algorithm == "PS256"
 
 
+@pytest.mark.parametrize("command", ["retire", "compromised"])
+def test_an_id_that_begins_with_a_hyphen_is_given_after_two(command):
+    with pytest.raises(CommandError, match="There is no"):
+        keys(command, "--", "-nobodys")
+
+
 def test_compromised_refuses_an_unknown_key():
     with pytest.raises(CommandError, match="no key of that id"):
         keys("compromised", "nobody's")
