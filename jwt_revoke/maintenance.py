@@ -72,7 +72,7 @@ def prune(using: str, batch_size: int, progress: Progress) -> dict[str, int]:
     processes.forget(using)
     # The row of a key stays: a mark must outlive every copy of it, and there are few.
     retired = SigningKey.objects.using(using).filter(verifies_until__lte=now)
-    retired.exclude(private="").update(private="")
+    persistently(using, retired.exclude(private="").update, private="")
     device_data, audit = now - conf.DEVICE_DATA_RETENTION, now - conf.AUDIT_RETENTION
     tracked = ~Q(user_agent="") | Q(ip_address__isnull=False)
     sessions = DeviceSession.objects.using(using)

@@ -23,11 +23,14 @@ from jwt_revoke.models import (
     LogCounter,
     ReplicaProcess,
     Revocation,
+    SigningKey,
     UserTokenState,
 )
 from jwt_revoke.numbering import LogFigures
+from jwt_revoke.signing_keys import rotate
 from jwt_revoke.testing import Device
 from tests.conftest import make_user
+from tests.stored import after
 
 pytestmark = pytest.mark.django_db
 
@@ -238,6 +241,20 @@ def test_a_revocation_in_force_is_kept_whatever_its_age(db: None) -> None:
     prune()
 
     assert list(Revocation.objects.all()) == [kept]
+
+
+def test_a_key_that_has_retired_keeps_its_row_and_no_private_part(stored_keys: Any) -> None:
+    """A mark must outlive every copy of a key, so no row of one is ever deleted."""
+    rotate("default")
+    after(days=400)
+    rotate("default")
+    prune()
+    assert [bool(key.private) for key in SigningKey.objects.order_by("not_before")] == [True, True]
+
+    after(days=400)
+    prune()
+
+    assert [bool(key.private) for key in SigningKey.objects.order_by("not_before")] == [False, True]
 
 
 def test_the_retention_of_the_log_is_the_setting_s(

@@ -11,9 +11,14 @@ from django.utils import timezone
 from jwt_revoke import api
 from jwt_revoke.database import DatabaseNow
 from jwt_revoke.exceptions import RefreshReused
+from jwt_revoke.key_listing import listed
+from jwt_revoke.key_sources import lead
+from jwt_revoke.keystore import forget_keys, key_ring
 from jwt_revoke.models import DeviceSession
+from jwt_revoke.signing_keys import rotate
 from jwt_revoke.testing import Device
 from tests.conftest import make_user
+from tests.stored import after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -47,6 +52,17 @@ def test_the_databases_clock_is_comparable_with_what_django_stores(zone: Any) ->
     row = DeviceSession.objects.annotate(now=DatabaseNow()).get()
     assert abs(row.now - row.created_at) < timedelta(seconds=20)
     assert abs(row.now - timezone.now()) < timedelta(seconds=20)
+
+
+def test_a_rotation_keeps_to_its_terms(zone: Any, stored_keys: Any) -> None:
+    phone = Device(make_user())
+    key = rotate("default").key
+    forget_keys()
+    assert [key_ring().signing.algorithm, key_ring().keys[1].kid] == ["HS256", key.kid]
+    after(seconds=lead() + 1)
+    assert key_ring().signing.kid == key.kid
+    assert phone.standing == "live"
+    assert {one.state for one in listed("default")} == {"signs", "verifies"}
 
 
 def test_a_token_is_denied_until_it_expires(zone: Any) -> None:

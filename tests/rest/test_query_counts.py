@@ -101,6 +101,12 @@ def test_the_cost_does_not_depend_on_the_number_of_sessions(call, user, phone, l
     assert len(statements(call, phone, laptop)) == STATEMENTS[call]
 
 
+@pytest.mark.parametrize("call", STATEMENTS)
+def test_keys_in_the_database_cost_no_call_a_statement(call, stored_keys, phone, laptop):
+    prepare(call, phone)
+    assert len(statements(call, phone, laptop)) == STATEMENTS[call]
+
+
 @pytest.mark.parametrize("call", ["any request of the site", "POST token/verify/, access token"])
 def test_authentication_only_reads(call, phone, laptop):
     """Invariant 7."""

@@ -60,9 +60,8 @@ def address(live_server: Any) -> str:
 def verify(third_party: ThirdParty, address: str, algorithm: str) -> Verify:
     """The claims of a token, as the third party verifies it that the site is meant for."""
 
-    def verify(token: str, *, issuer: str = ISSUER, audience: str = AUDIENCE) -> dict[str, Any]:
-        return third_party.verify(
-            token, address, algorithm=algorithm, issuer=issuer, audience=audience
-        )
+    def verify(token: str, **asked: str) -> dict[str, Any]:
+        usual = {"algorithm": algorithm, "issuer": ISSUER, "audience": AUDIENCE}
+        return third_party.verify(token, address, **usual | asked)
 
     return verify

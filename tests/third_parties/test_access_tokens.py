@@ -6,11 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from jwt_revoke.key_sources import lead
+from jwt_revoke.signing_keys import rotate
 from jwt_revoke.testing import Device
 from tests.attacks.conftest import pem
 from tests.attacks.forging import b64, changed, parts_of
+from tests.stored import after
 from tests.third_parties.conftest import Verify
 from tests.third_parties.verifiers import Refused, ThirdParty
 
@@ -54,3 +58,18 @@ def test_it_refuses_a_token_of_another_issuer_or_for_another_audience(
     """RFC 9068 §4"""
     with pytest.raises(Refused, match=f"^{third_party.wrong_claim} {claim}$"):
         verify(Device(user).access, **{asked: "https://other.example/"})
+
+
+@pytest.mark.parametrize("algorithm", ["ES256"], indirect=True)
+def test_it_verifies_through_a_rotation(user: Any, settings: Any, verify: Verify) -> None:
+    """s34: what the old key signed and what the new one signs, by the set of one moment."""
+    stored = {"KEY_STORE": "database", "KEY_ENCRYPTION_KEYS": [Fernet.generate_key().decode()]}
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, **stored}
+    phone = Device(user)
+    before = phone.access
+    rotate("default", "EdDSA")
+    after(seconds=lead() + 1)
+    phone.refresh_tokens()
+    assert parts_of(phone.access)[0]["alg"] == "EdDSA"
+    assert verify(before)["sub"] == str(user.pk)
+    assert verify(phone.access, algorithm="EdDSA")["sub"] == str(user.pk)
