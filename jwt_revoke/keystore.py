@@ -17,6 +17,7 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import Error
+from django.views.decorators.debug import sensitive_variables
 
 from .clock import clock
 from .conf import conf
@@ -123,6 +124,8 @@ def _renewed(copy: _Copy) -> _Copy:
         return later
 
 
+# Locals of it and below: keys in the clear. An error report would send them by e-mail.
+@sensitive_variables()
 def _read(known: _Copy | None, generation: int) -> _Copy:
     """A new copy. The database is asked where keys are stored, or where one may be compromised:
     which raises the generation, so that a site that never raised it has no query here."""

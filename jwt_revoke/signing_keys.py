@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from .conf import conf
 from .database import atomically, insert_missing
@@ -53,6 +54,8 @@ class Rotation:
     begun: bool
 
 
+# Locals of it and below: a new key in the clear. An error report would send it by e-mail.
+@sensitive_variables()
 def create(using: str, algorithm: str | None = None) -> SigningKey:
     """A new stored key, which is published at once and signs once a rotation takes it.
 
@@ -66,6 +69,7 @@ def create(using: str, algorithm: str | None = None) -> SigningKey:
     return key
 
 
+@sensitive_variables()
 def rotate(using: str, algorithm: str | None = None, *, due_only: bool = False) -> Rotation | None:
     """Let a new key sign once everybody has seen it, and the others go when their tokens have.
 
@@ -130,6 +134,7 @@ def retire(using: str, kid: str, *, force: bool = False) -> SigningKey:
     return key
 
 
+@sensitive_variables()
 def compromise(
     using: str, kid: str, cause: Cause, effect: str | None = None, algorithm: str | None = None
 ) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
@@ -10,6 +11,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import F
@@ -18,18 +20,20 @@ from django.views.debug import ExceptionReporter
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from jwt_revoke import api, codec, sessions
+from jwt_revoke import api, codec, keystore, sessions, signing_keys
 from jwt_revoke.authentication import JWTAuthentication, TokenNotValid
 from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.codec import RefreshClaims, decode_access, decode_refresh, encode_refresh
 from jwt_revoke.keys import RefreshKey, RefreshKeyRing
-from jwt_revoke.keystore import key_ring, refresh_key_ring
-from jwt_revoke.models import DeviceSession
+from jwt_revoke.keystore import forget_keys, key_ring, refresh_key_ring
+from jwt_revoke.log import Cause
+from jwt_revoke.models import DeviceSession, SigningKey
 from jwt_revoke.rest import token_views
 from jwt_revoke.rest.account_views import LogoutAllView, PasswordChangeView, ReauthenticateView
 from jwt_revoke.testing import Device
 from jwt_revoke.urls import urlpatterns
 from tests.conftest import PASSWORD, credentials
+from tests.stored import after
 from tests.views import PingView
 from tests.wire import AUTH
 
@@ -42,7 +46,8 @@ class Secrets:
     def __init__(self, settings):
         self.found_in = {}
         self.texts = {PASSWORD, NEW_PASSWORD, "guessed-password"}
-        self.texts |= {*settings.JWT_REVOKE["SIGNING_KEYS"], *settings.JWT_REVOKE["REFRESH_KEYS"]}
+        configured = {**settings.JWT_REVOKE}
+        self.texts |= {*map(str, configured["SIGNING_KEYS"]), *configured["REFRESH_KEYS"]}
         self.texts.add(settings.SECRET_KEY)
 
     def note(self, *values):
@@ -302,3 +307,72 @@ def test_the_authentication_class_raises_from_nothing(db):
         JWTAuthentication().authenticate(bad)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+# --- stored keys
+
+
+@pytest.fixture
+def materials(monkeypatch, secrets):
+    """Every key that is made is looked for from then on, line by line of its PEM."""
+    real = signing_keys.make_material
+
+    def noted(algorithm):
+        material = real(algorithm)
+        secrets.note(*(line for line in material.splitlines() if "-----" not in line))
+        return material
+
+    monkeypatch.setattr(signing_keys, "make_material", noted)
+
+
+def the_life_of_a_key(algorithm):
+    for _ in range(2):
+        lost = signing_keys.rotate("default", algorithm).key
+        after(days=1)
+    signing_keys.create("default", algorithm)
+    signing_keys.compromise("default", lost.kid, Cause("key_compromised"))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "ES256", "RS256"])
+def test_no_stored_key_is_in_logs_rows_or_dumps(
+    db, stored_keys, materials, secrets, caplog, algorithm
+):
+    caplog.set_level(logging.DEBUG)
+    the_life_of_a_key(algorithm)
+    dump = io.StringIO()
+    call_command("dumpdata", "jwt_revoke", stdout=dump)
+    secrets.texts |= set(stored_keys.JWT_REVOKE["KEY_ENCRYPTION_KEYS"])
+    assert len(secrets.texts) > 6
+    secrets.assert_none_in(dump.getvalue())
+    secrets.assert_none_in(caplog.text)
+    secrets.assert_none_in(repr(list(SigningKey.objects.all())) + repr(key_ring()))
+
+
+@pytest.mark.parametrize("change", ["create", "rotate", "compromise"])
+def test_the_error_report_of_a_change_of_keys_shows_no_key(
+    db, stored_keys, materials, secrets, monkeypatch, change
+):
+    calls = {
+        "create": lambda _request: signing_keys.create("default"),
+        "rotate": lambda _request: signing_keys.rotate("default"),
+        "compromise": lambda _request: signing_keys.compromise(
+            "default", key_ring().signing.kid, Cause("key_compromised")
+        ),
+    }
+    # After the key was made, and before it is stored.
+    breaking = (signing_keys, "encrypt")
+    text = full_report(calls[change], RequestFactory().get("/"), breaking, monkeypatch)
+    assert len(secrets.texts) > 6
+    secrets.assert_none_in(text)
+
+
+def test_the_error_report_of_keys_being_read_shows_no_key(
+    db, stored_keys, materials, secrets, monkeypatch
+):
+    signing_keys.create("default")
+    forget_keys()
+    breaking = (keystore, "_arranged")
+    text = full_report(
+        lambda _request: key_ring(), RequestFactory().get("/"), breaking, monkeypatch
+    )
+    secrets.assert_none_in(text)
