@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import starmap
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
+from django.views.decorators.debug import sensitive_variables
 
 from .conf import conf
 from .encryption import decrypt
@@ -30,6 +32,8 @@ JWKS_MAX_AGE: Final = 300
 """Seconds for which others may keep the published keys."""
 
 
+# Locals of it and below: the keys. An error report would send them by e-mail.
+@sensitive_variables()
 def configured_keys() -> tuple[TimedKey, ...]:
     """The keys of the settings or of files. Raises ``ImproperlyConfigured`` if one is unusable."""
     given = signing_texts()
@@ -69,9 +73,11 @@ def succeeded(configured: Iterable[TimedKey], rows: Iterable[SigningKey]) -> Ite
     )
 
 
-def usable(rows: Iterable[SigningKey], known: Iterable[TimedKey]) -> Iterable[TimedKey]:
+def usable(rows: Iterable[SigningKey], known: Iterable[TimedKey]) -> list[TimedKey]:
     """The stored keys that verify; those in ``known`` are not decrypted and parsed again."""
     loaded = {timed.key.kid: timed.key for timed in known}
+    # Not a generator: its frame would be cut off from those above, which hide its locals.
+    found = []
     for row in rows:
         if row.compromised_at is not None:
             continue
@@ -79,10 +85,9 @@ def usable(rows: Iterable[SigningKey], known: Iterable[TimedKey]) -> Iterable[Ti
         if key is None or key.signs is None:
             key = _key_of(row)
         if key is not None:
-            yield TimedKey(
-                key,
-                *map(_seconds, (row.not_before, row.signs_until, row.verifies_until)),
-            )
+            terms = map(_seconds, (row.not_before, row.signs_until, row.verifies_until))
+            found.append(TimedKey(key, *terms))
+    return found
 
 
 def overlap() -> float:
@@ -147,7 +152,7 @@ def _derived(algorithm: str) -> tuple[tuple[str, bytes], ...]:
 # Cached by what they are made of, so a changed setting is a changed key with nothing to reset.
 @lru_cache(maxsize=8)
 def _loaded(given: tuple[tuple[str, str | bytes], ...]) -> tuple[Key, ...]:
-    return tuple(load_key(algorithm, material) for algorithm, material in given)
+    return tuple(starmap(load_key, given))
 
 
 @lru_cache(maxsize=8)

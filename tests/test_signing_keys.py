@@ -117,21 +117,30 @@ def test_a_rotation_publishes_signs_overlaps_and_retires():
     assert kids() == [new.kid]
 
 
-def test_a_process_keeps_to_the_terms_without_reading_again(monkeypatch):
+def test_a_process_keeps_to_the_terms_without_reading_again(monkeypatch, django_assert_num_queries):
     """No one has to come back at the right moment."""
     old = rotated()
     new = rotate(USING).key
-    keystore.forget_keys()
+    after(seconds=lead() - 10)
     assert key_ring().signing.kid == old.kid
-    real, boot = keystore.time.time, keystore.clock
-    with CaptureQueriesContext(connection) as captured:
-        monkeypatch.setattr(keystore, "_rows", None)  # whoever asks the database fails
-        copy = keystore._copy
-        keystore._copy = keystore.replace(copy, read_again=float("inf"))
-        monkeypatch.setattr(keystore.time, "time", lambda: real() + lead() + 1)
-        monkeypatch.setattr(keystore, "clock", lambda: boot() + lead() + 1)
+    wall, boot = keystore.time.time, keystore.clock
+    monkeypatch.setattr(keystore.time, "time", lambda: wall() + 11)
+    monkeypatch.setattr(keystore, "clock", lambda: boot() + 11)
+    with django_assert_num_queries(0):
         assert key_ring().signing.kid == new.kid
-    assert not captured
+
+
+def test_a_wall_clock_that_is_stepped_is_noticed_within_the_interval(monkeypatch):
+    """Back, just before a term: its end would else be waited for by the time that it was."""
+    old = rotated()
+    rotate(USING)
+    after(seconds=lead() + 1)
+    wall, boot = keystore.time.time, keystore.clock
+    monkeypatch.setattr(keystore.time, "time", lambda: wall() - 120)
+    assert key_ring().signing.kid == old.kid
+    monkeypatch.setattr(keystore.time, "time", wall)
+    monkeypatch.setattr(keystore, "clock", lambda: boot() + 61)
+    assert key_ring().signing.kid != old.kid
 
 
 def test_a_rotation_under_way_is_not_begun_again():

@@ -230,6 +230,20 @@ def test_keys_are_read_again_every_interval_and_not_sooner(stored_keys, clock, a
     assert key_ring().find(key.kid)
 
 
+def test_while_one_reads_the_others_go_on(stored_keys, clock, monkeypatch):
+    before, real = key_ring(), keystore._rows
+    meanwhile = []
+
+    def slowly(**options):
+        meanwhile.append(key_ring())
+        return real(**options)
+
+    monkeypatch.setattr(keystore, "_rows", slowly)
+    clock(61)
+    key_ring()
+    assert meanwhile == [before]
+
+
 def test_reading_again_what_is_the_same_keeps_the_verified_tokens(
     user, stored_keys, clock, verified
 ):

@@ -20,7 +20,7 @@ from django.views.debug import ExceptionReporter
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from jwt_revoke import api, codec, keystore, sessions, signing_keys
+from jwt_revoke import api, codec, key_sources, sessions, signing_keys
 from jwt_revoke.authentication import JWTAuthentication, TokenNotValid
 from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.codec import RefreshClaims, decode_access, decode_refresh, encode_refresh
@@ -371,7 +371,7 @@ def test_the_error_report_of_keys_being_read_shows_no_key(
 ):
     signing_keys.create("default")
     forget_keys()
-    breaking = (keystore, "_arranged")
+    breaking = (key_sources, "load_key")
     text = full_report(
         lambda _request: key_ring(), RequestFactory().get("/"), breaking, monkeypatch
     )
