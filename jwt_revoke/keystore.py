@@ -135,7 +135,7 @@ def _read(known: _Copy | None, generation: int) -> _Copy:
     marked: frozenset[str] = frozenset()
     stored = conf.KEY_STORE == "database"
     if stored or generation:
-        generation, rows = _rows(stored=stored)
+        generation, rows = _rows()
         marked = frozenset(row.kid for row in rows if row.compromised_at is not None)
         if stored:
             timed = (
@@ -163,12 +163,10 @@ def _read(known: _Copy | None, generation: int) -> _Copy:
     )
 
 
-def _rows(*, stored: bool) -> tuple[int, list[SigningKey]]:
-    """The generation, and the stored keys; the compromised ones alone where keys are not stored."""
+def _rows() -> tuple[int, list[SigningKey]]:
+    """The generation, and the stored keys and marks."""
     using = write_alias()
     rows = SigningKey.objects.using(using).order_by("created_at", "kid")
-    if not stored:
-        rows = rows.filter(compromised_at__isnull=False)
     try:
         # First the generation: the keys are as of it, or later.
         found = Generation.objects.using(using).filter(pk=ONLY_ROW).values_list("value", flat=True)

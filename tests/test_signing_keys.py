@@ -422,6 +422,16 @@ def test_one_of_two_keys_of_the_settings_is_marked(stored_keys, user):
     assert [key.kid for key in key_ring().keys] == [new]
 
 
+def test_the_last_of_two_keys_of_the_settings_is_not_marked(stored_keys):
+    keys = ["a-new-key-of-more-than-thirty-two-bytes", *stored_keys.JWT_REVOKE["SIGNING_KEYS"]]
+    configured = {**stored_keys.JWT_REVOKE, "KEY_STORE": "settings", "ALGORITHM": "HS256"}
+    stored_keys.JWT_REVOKE = {**configured, "SIGNING_KEYS": keys}
+    new, old = kids()
+    compromise(USING, old, LEAK)
+    with pytest.raises(KeyRefused, match="the only key there"):
+        compromise(USING, new, LEAK)
+
+
 # --- refresh keys
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 from rest_framework.test import APIClient
 
 from jwt_revoke import api, keystore, rotation
@@ -18,6 +19,7 @@ from jwt_revoke.models import SigningKey
 from jwt_revoke.signing_keys import compromise, create, retire, rotate
 from jwt_revoke.testing import Device
 from jwt_revoke.verification import verified_claims
+from tests.attacks.forging import b64, changed, parts_of
 from tests.stored import after, elsewhere
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +155,15 @@ def test_the_next_refresh_signs_with_a_key_of_its_generation(user, stored_keys):
     assert phone.get("/api/ping/").status_code == 200
 
 
+def test_the_next_sign_in_signs_with_a_key_of_its_generation(user, stored_keys):
+    before = key_ring().signing
+    with elsewhere():
+        compromise("default", before.kid, LEAK)
+    phone = Device(user)
+    assert phone.get("/api/ping/").status_code == 200
+    assert parts_of(phone.access)[0]["kid"] != before.kid
+
+
 def test_a_refresh_by_a_compromised_key_is_refused_though_its_session_is_new(user, settings):
     """A session opened after the compromise is above everybody's floor."""
     keys = [OTHER_KEY, *settings.JWT_REVOKE["REFRESH_KEYS"]]
@@ -214,8 +225,6 @@ def test_ten_thousand_unknown_kids_cost_no_more_than_one(user, stored_keys, cloc
 
 
 def _with_kid(token, kid):
-    from tests.attacks.forging import b64, changed, parts_of
-
     head, _body = parts_of(token)
     return ".".join([b64(changed(head, {"kid": kid})), *token.split(".")[1:]])
 
@@ -234,9 +243,9 @@ def test_while_one_reads_the_others_go_on(stored_keys, clock, monkeypatch):
     before, real = key_ring(), keystore._rows
     meanwhile = []
 
-    def slowly(**options):
+    def slowly():
         meanwhile.append(key_ring())
-        return real(**options)
+        return real()
 
     monkeypatch.setattr(keystore, "_rows", slowly)
     clock(61)
@@ -305,6 +314,22 @@ def test_a_key_whose_secret_is_not_at_hand_verifies_and_signs_nothing(user, stor
     assert "KEY_ENCRYPTION_KEYS" in caplog.text
     stored_keys.JWT_REVOKE = {**stored_keys.JWT_REVOKE, "KEY_ENCRYPTION_KEYS": ["x"]}
     assert phone.get("/api/ping/").status_code == 200
+
+
+def test_a_secret_that_another_process_encrypts_anew_is_at_hand_again(user, stored_keys, clock):
+    """A process that was deployed with the new encryption key alone, a moment too early."""
+    old = stored_keys.JWT_REVOKE["KEY_ENCRYPTION_KEYS"]
+    new = [Fernet.generate_key().decode()]
+    rotate("default")
+    after(hours=1)
+    stored_keys.JWT_REVOKE = {**stored_keys.JWT_REVOKE, "KEY_ENCRYPTION_KEYS": new}
+    assert key_ring().signing.signs is None
+    with elsewhere():
+        settings = {**stored_keys.JWT_REVOKE, "KEY_ENCRYPTION_KEYS": [*new, *old]}
+        with override_settings(JWT_REVOKE=settings):
+            rotate("default")
+    clock(61)
+    assert key_ring().signing.signs
 
 
 def test_a_row_that_holds_no_usable_key_is_passed_over(user, stored_keys, caplog):
