@@ -26,3 +26,9 @@ def moment(seconds: float) -> datetime:
     """Seconds since 1970 as a time stamp that Django stores, whatever ``USE_TZ`` says."""
     found = datetime.fromtimestamp(seconds, tz=timezone.get_default_timezone())
     return found if timezone.is_aware(timezone.now()) else timezone.make_naive(found)
+
+
+def shown(moment: datetime) -> str:
+    """A time stamp as an operator reads it: in the site's time zone, to the second."""
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    return local.isoformat(" ", "seconds")

@@ -188,7 +188,7 @@ class SigningKey(models.Model):
 
     class Meta:
         db_table = "jwt_revoke_signing_key"
-        default_permissions = ("view",)
+        default_permissions = ()
         verbose_name = _("signing key")
         verbose_name_plural = _("signing keys")
 

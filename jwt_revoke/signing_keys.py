@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from .clock import shown
 from .conf import conf
 from .database import atomically, insert_missing
 from .encryption import decrypt, encrypt, is_current
@@ -124,7 +125,7 @@ def retire(using: str, kid: str, *, force: bool = False) -> SigningKey:
             if not force:
                 raise KeyRefused(
                     _("Tokens that it signed may live until %s: it retires by itself then.")
-                    % key.verifies_until.isoformat(" ", "seconds")
+                    % shown(key.verifies_until)
                 )
         key.signs_until = key.verifies_until = now
         key.private = ""

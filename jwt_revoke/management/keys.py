@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.management.base import CommandParser
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jwt_revoke import key_listing, signing_keys
+from jwt_revoke.clock import shown
 from jwt_revoke.database import persistently
 from jwt_revoke.keys import ASYMMETRIC, SYMMETRIC
 from jwt_revoke.log import Cause
@@ -69,9 +69,7 @@ def add_key_arguments(parser: CommandParser) -> None:
 
 def _create(using: str, options: Mapping[str, Any]) -> Done:
     key = persistently(using, signing_keys.create, using, options["algorithm"])
-    return _("%(kid)s is created and published. It signs after: jwt_revoke keys rotate") % {
-        "kid": key.kid
-    }
+    return _("“%(kid)s” is created and published. It signs after a rotation.") % {"kid": key.kid}
 
 
 def _list(using: str, _options: Mapping[str, Any]) -> Done:
@@ -89,16 +87,16 @@ def _rotate(using: str, options: Mapping[str, Any]) -> Done:
     if rotation is None:
         return _("No rotation is due.")
     text = (
-        _("%(kid)s signs from %(time)s on; the others retire by themselves.")
+        _("“%(kid)s” signs from %(time)s on; the others retire by themselves.")
         if rotation.begun
-        else _("Under way already: %(kid)s signs from %(time)s on.")
+        else _("Under way already: “%(kid)s” signs from %(time)s on.")
     )
     return text % {"kid": rotation.key.kid, "time": _time(rotation.key.not_before)}
 
 
 def _retire(using: str, options: Mapping[str, Any]) -> Done:
     persistently(using, signing_keys.retire, using, options["kid"], force=options["force"])
-    return _("%(kid)s is retired.") % {"kid": options["kid"]}
+    return _("“%(kid)s” is retired.") % {"kid": options["kid"]}
 
 
 def _compromised(using: str, options: Mapping[str, Any]) -> Done:
@@ -108,17 +106,14 @@ def _compromised(using: str, options: Mapping[str, Any]) -> Done:
         *(options["effect"], options["algorithm"]),
     )
     if not done:
-        return _("%(kid)s was marked before.") % {"kid": options["kid"]}
-    return _("%(kid)s verifies nothing any more, and everybody’s tokens are revoked.") % {
+        return _("“%(kid)s” was marked before.") % {"kid": options["kid"]}
+    return _("“%(kid)s” verifies nothing any more, and everybody’s tokens are revoked.") % {
         "kid": options["kid"]
     }
 
 
 def _time(moment: datetime | None) -> str:
-    if moment is None:
-        return ""
-    shown = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-    return shown.isoformat(" ", "seconds")
+    return "" if moment is None else shown(moment)
 
 
 KEY_COMMANDS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Done]]] = {

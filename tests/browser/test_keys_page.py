@@ -1,0 +1,92 @@
+"""Signing keys in the admin, changed by a superuser who has no mouse."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import ROOT, wait_until_served
+from tests.browser.people import AdminPage
+from tests.services.server import end_process, free_port
+
+KEYS = "/admin/jwt_revoke/signingkey/"
+MOST_TABS = 80
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The example project with stored keys, and a database of its own: its keys are compromised."""
+    folder = tmp_path_factory.mktemp("site")
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
+        "DJANGO_SECRET_KEY": "browser-tests-only-" + "k" * 40,
+        "DJANGO_SETTINGS_MODULE": "tests.browser.stored_keys",
+        "BROWSER_KEY_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+    }
+    output = folder / "output.txt"
+    with output.open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "example_project", "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until_served(f"{address}/api/open/", server, output)
+        yield address
+    finally:
+        end_process(server)
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what is called ``name`` has the focus, and that can be seen."""
+    wanted = page.locator("#content").get_by_role("link", name=name, exact=True)
+    wanted = wanted.or_(page.locator("#content").get_by_role("button", name=name, exact=True))
+    for _press in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if wanted.and_(page.locator(":focus")).count():
+            return
+    raise AssertionError(f"{name} cannot be reached by the keyboard")
+
+
+def signer(page: Page) -> str:
+    row = page.locator("#content tbody tr").filter(has=page.get_by_text("signs", exact=True))
+    return row.first.get_by_role("rowheader").inner_text()
+
+
+def test_keys_are_rotated_and_marked_as_compromised_by_keyboard(
+    admin: AdminPage, screenshots: Path
+) -> None:
+    page = admin.page
+    page.goto(KEYS)
+    first = signer(page)
+
+    tab_to(page, "Rotate")
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_contain_text("A new key is stored and published at once")
+    tab_to(page, "Rotate the keys")
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("the others retire by themselves")
+    assert signer(page) == first  # it signs until everybody has seen the new one
+    admin.picture(screenshots / "admin-keys.png")
+
+    tab_to(page, f"Compromised {first}")
+    page.keyboard.press("Enter")
+    effect = page.get_by_role("radio", name="Access tokens are revoked")
+    expect(effect).to_be_checked()
+    admin.picture(screenshots / "admin-key-compromised.png")
+    tab_to(page, "Mark the key as compromised")
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text(f"“{first}” verifies nothing any more")
+    assert signer(page) != first
