@@ -28,7 +28,7 @@ from .backends.database import DatabaseBackend
 from .claims import Claims
 from .conf import conf
 from .deferred import can_defer, deferred_user
-from .exceptions import TokenInvalid, TokenRefused, TokenRevoked, Unavailable
+from .exceptions import TokenInvalid, TokenRefused, Unavailable
 from .models import write_alias
 from .standing import user_key
 from .verification import verified_claims
@@ -134,11 +134,12 @@ def authenticate_token(
 
 def _without_row(claims: Claims, request: Request | None, *, defer: bool) -> AbstractBaseUser:
     model = get_user_model()
-    key = user_key(claims)
-    if key is None:
-        raise refused(TokenRevoked("no such user"))
+    try:
+        key = user_key(claims)
+    except Unavailable as error:
+        raise _unavailable(error) from error
     load = partial(_load, claims, request)
-    if not (defer and can_defer(model)):
+    if key is None or not (defer and can_defer(model)):
         return load()
     user: AbstractBaseUser = deferred_user(model, write_alias(), key, load)
     return user

@@ -114,6 +114,8 @@ def _verify(raw: str, ring: KeyRing) -> Claims:
     key = ring.find(header["kid"])
     if key is None:
         raise UnknownKey(header["kid"])
+    if key.verifies is None:
+        raise Unavailable(f"key {key.kid} is stored, and cannot be read")
     return Claims.from_payload(read_payload(raw, key))
 
 

@@ -43,7 +43,8 @@ class ListedKey:
 def listed(using: str) -> list[ListedKey]:
     """All of them, the signing one first. Raises as ``key_ring`` does, and Django's own errors."""
     forget_keys()
-    signers = {key_ring().signing.kid, refresh_key_ring().signing.key_id.hex()}
+    signers = {key.kid for key in key_ring().keys[:1]}
+    signers |= {key.key_id.hex() for key in refresh_key_ring().keys[:1]}
     rows = {row.kid: row for row in SigningKey.objects.using(using).order_by("created_at", "kid")}
     in_database = conf.KEY_STORE == "database"
     found = [

@@ -19,12 +19,21 @@ from django.views.decorators.debug import sensitive_variables
 
 from .conf import conf
 from .encryption import decrypt
-from .keys import Key, KeyUnusable, RefreshKey, TimedKey, hkdf, load_key, load_public_key
+from .keys import (
+    SYMMETRIC,
+    Key,
+    KeyUnusable,
+    RefreshKey,
+    TimedKey,
+    hkdf,
+    load_key,
+    load_public_key,
+)
 from .models import SigningKey
 
 logger: Final = logging.getLogger("jwt_revoke")
 
-ACCESS_LABEL: Final = b"jwt_revoke access token signing"
+ACCESS_LABEL: Final = b"jwt_revoke access token signing "
 REFRESH_LABEL: Final = b"jwt_revoke refresh token"
 CLOCK_SKEW: Final = 60.0
 """Seconds by which clocks may differ before a key of one machine is too early for another."""
@@ -42,7 +51,7 @@ def configured_keys() -> tuple[TimedKey, ...]:
             if not given:
                 raise KeyUnusable('KEY_STORE is "files", and no file is named')
             given = tuple((algorithm, _content(path)) for algorithm, path in given)
-        keys = _loaded(given or _derived(conf.ALGORITHM))
+        keys = _loaded(given or _derived())
         _require_one_algorithm_each(keys)
     except KeyUnusable as error:
         raise ImproperlyConfigured(f"JWT_REVOKE['SIGNING_KEYS']: {error}") from None
@@ -57,6 +66,7 @@ def signing_texts() -> tuple[tuple[str, str], ...]:
     )
 
 
+@sensitive_variables()  # as above
 def configured_refresh_keys() -> tuple[RefreshKey, ...]:
     """The keys of refresh tokens. Raises ``ImproperlyConfigured`` if one is unusable."""
     return _refresh_keys(tuple(conf.REFRESH_KEYS), _secrets() if not conf.REFRESH_KEYS else ())
@@ -84,9 +94,8 @@ def usable(rows: Iterable[SigningKey], known: Iterable[TimedKey]) -> list[TimedK
         key = loaded.get(row.kid)
         if key is None or key.signs is None:
             key = _key_of(row)
-        if key is not None:
-            terms = map(_seconds, (row.not_before, row.signs_until, row.verifies_until))
-            found.append(TimedKey(key, *terms))
+        terms = map(_seconds, (row.not_before, row.signs_until, row.verifies_until))
+        found.append(TimedKey(key, *terms))
     return found
 
 
@@ -101,18 +110,20 @@ def lead() -> float:
     return conf.KEY_REFRESH_INTERVAL.total_seconds() + JWKS_MAX_AGE + CLOCK_SKEW
 
 
-def _key_of(row: SigningKey) -> Key | None:
-    """The key of a row; without its private part where that cannot be decrypted."""
+def _key_of(row: SigningKey) -> Key:
+    """The key of a row; without its private part where that cannot be decrypted, and with its id
+    alone where that was all of it: its tokens are not invalid, they cannot be judged."""
     try:
         if row.private:
             return load_key(row.algorithm, decrypt(row.private))
     except KeyUnusable as error:
         logger.error("Stored key %s cannot sign: %s", row.kid, error)  # noqa: TRY400  (says it all)
     try:
-        return load_public_key(row.algorithm, json.loads(row.public)) if row.public else None
-    except KeyUnusable as error:
+        if row.public:
+            return load_public_key(row.algorithm, json.loads(row.public))
+    except (KeyUnusable, ValueError) as error:
         logger.error("Stored key %s cannot verify: %s", row.kid, error)  # noqa: TRY400  (as above)
-        return None
+    return Key(row.kid, row.algorithm, None, None)
 
 
 def _seconds(moment: datetime | None) -> float | None:
@@ -141,12 +152,18 @@ def _secrets() -> tuple[str | bytes, ...]:
     return (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
 
 
-def _derived(algorithm: str) -> tuple[tuple[str, bytes], ...]:
-    if not algorithm.startswith("HS"):
+def _derived() -> tuple[tuple[str, bytes], ...]:
+    """From each secret a key for each algorithm, none of which is another's (RFC 8725 §3.1)."""
+    algorithms: Iterable[str] = (conf.ALGORITHM,)
+    if conf.ALGORITHM not in SYMMETRIC:
         if conf.KEY_STORE != "database":
-            raise KeyUnusable(f"{algorithm} needs its private keys in SIGNING_KEYS")
-        algorithm = "HS256"  # until the first stored key signs
-    return tuple((algorithm, hkdf(force_bytes(one), ACCESS_LABEL, 64)) for one in _secrets())
+            raise KeyUnusable(f"{conf.ALGORITHM} needs its private keys in SIGNING_KEYS")
+        algorithms = SYMMETRIC  # whichever it was before, until the first stored key signs
+    return tuple(
+        (algorithm, hkdf(force_bytes(secret), ACCESS_LABEL + algorithm.encode(), 64))
+        for algorithm in algorithms
+        for secret in _secrets()
+    )
 
 
 # Cached by what they are made of, so a changed setting is a changed key with nothing to reset.

@@ -19,10 +19,15 @@ from jwt.algorithms import has_crypto, requires_cryptography
 from jwt.exceptions import PyJWTError
 from jwt.utils import base64url_encode
 
+from .exceptions import Unavailable
+
 SYMMETRIC: Final = ("HS256", "HS384", "HS512")
 ASYMMETRIC: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
 REFRESH_KEY_LENGTH: Final = 32
 """Least bytes of a refresh secret (RFC 2104 §3: no shorter than the hash's output)."""
+
+
+_NO_KEY: Final = "every configured key is marked as compromised: put a new one first, and deploy"
 
 
 class KeyUnusable(ValueError):
@@ -44,7 +49,7 @@ class Key:
     """One key for access tokens: its id, its algorithm, and what signs and verifies.
 
     ``public`` is its public part as a JWK (RFC 7517), or ``None`` for a shared secret. ``signs``
-    is ``None`` where only the public part is at hand.
+    is ``None`` where only the public part is at hand, and ``verifies`` too where nothing is.
     """
 
     kid: str
@@ -62,7 +67,9 @@ class KeyRing:
 
     @property
     def signing(self) -> Key:
-        """The key that new tokens are signed with."""
+        """The key that new tokens are signed with. Raises ``Unavailable`` where none is left."""
+        if not self.keys:
+            raise Unavailable(_NO_KEY)
         return self.keys[0]
 
     def find(self, kid: str) -> Key | None:
@@ -136,7 +143,9 @@ class RefreshKeyRing:
 
     @property
     def signing(self) -> RefreshKey:
-        """The key that new tokens are signed with."""
+        """The key that new tokens are signed with. Raises ``Unavailable`` where none is left."""
+        if not self.keys:
+            raise Unavailable(_NO_KEY)
         return self.keys[0]
 
     def find(self, key_id: bytes) -> RefreshKey | None:

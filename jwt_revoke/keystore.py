@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -30,7 +31,9 @@ from .models import ONLY_ROW, Generation, SigningKey, write_alias
 logger: Final = logging.getLogger("jwt_revoke")
 
 _LOOK_UP_PAUSE: Final = 1.0
-"""Seconds after a read before an unknown ``kid`` is worth another one."""
+"""Seconds between two reads for an unknown ``kid``."""
+_RETRY: Final = 5.0
+"""Seconds after a read that failed before the next one."""
 _NEVER: Final = float("inf")
 
 
@@ -51,6 +54,7 @@ class _Copy:
 
 
 _copy: _Copy | None = None
+_looked_up = float("-inf")
 
 
 def key_ring(generation: int = 0) -> KeyRing:
@@ -67,15 +71,32 @@ def refresh_key_ring(generation: int = 0) -> RefreshKeyRing:
     return _as_of(generation).refresh
 
 
-def key_ring_for_unknown_kid() -> KeyRing:
-    """The ring once more, for a token whose ``kid`` is not in it: read again if it may be news.
+def signing_key_ring(generation: int = 0) -> KeyRing:
+    """``key_ring`` to sign with: never by a copy that was not renewed in time.
 
-    At most once a second, whatever is sent: ten thousand unknown ids cost no more than one.
+    As that of a process that nobody asked for hours, and whose first read fails, or is under way:
+    what it knows to sign may have retired since. Raises as ``key_ring`` does.
     """
-    copy = _as_of(0)
-    if conf.KEY_STORE != "settings" and clock() >= copy.read_at + _LOOK_UP_PAUSE:
-        copy = _take(_read(copy, copy.generation))
+    copy = _as_of(generation)
+    if copy.read_again < _NEVER and clock() > copy.read_at + 2 * _interval():
+        copy = _take(_read(copy))
     return copy.access
+
+
+def key_ring_for_unknown_kid() -> KeyRing | None:
+    """The ring read again, for a token whose ``kid`` is not in it; ``None`` = not now.
+
+    At most once a second, whatever is sent and whatever comes of it: ten thousand unknown ids cost
+    no more than one.
+    """
+    global _looked_up  # noqa: PLW0603  (of the process, as the copy is)
+    copy, now = _as_of(0), clock()
+    if conf.KEY_STORE == "settings":
+        return copy.access  # they do not change under a running process
+    if now < _looked_up + _LOOK_UP_PAUSE:
+        return None
+    _looked_up = now
+    return _take(_read(copy)).access
 
 
 def is_former(kid: str) -> bool:
@@ -87,18 +108,18 @@ def is_former(kid: str) -> bool:
 
 def forget_keys() -> None:
     """Read the keys again before they are used: they were changed here."""
-    global _copy  # noqa: PLW0603  (the one copy of the process)
-    _copy = None
+    global _copy, _looked_up
+    _copy, _looked_up = None, float("-inf")
 
 
 def _as_of(generation: int) -> _Copy:
     copy = _copy
     if copy is None:
-        copy = _take(_read(None, 0))
+        copy = _take(_read(None))
     elif clock() >= copy.arrange_again:
         copy = _take(_renewed(copy))
     if generation > copy.generation:
-        copy = _take(_read(copy, generation))
+        copy = _take(_read(copy))
     return copy
 
 
@@ -115,9 +136,9 @@ def _renewed(copy: _Copy) -> _Copy:
     now = clock()
     if now < copy.read_again:
         return _arranged(copy)
-    later = _take(_arranged(replace(copy, read_again=now + _interval())))
+    later = _take(_arranged(replace(copy, read_again=now + min(_RETRY, _interval()))))
     try:
-        return _read(copy, copy.generation)
+        return _read(copy)
     except (Unavailable, ImproperlyConfigured) as error:
         # A key that was compromised meanwhile is found all the same: by the generation.
         logger.error("Keys not read again: %s", error)  # noqa: TRY400  (says all there is)
@@ -126,29 +147,20 @@ def _renewed(copy: _Copy) -> _Copy:
 
 # Locals of it and below: keys in the clear. An error report would send them by e-mail.
 @sensitive_variables()
-def _read(known: _Copy | None, generation: int) -> _Copy:
-    """A new copy. The database is asked where keys are stored, or where one may be compromised:
-    which raises the generation, so that a site that never raised it has no query here."""
+def _read(known: _Copy | None) -> _Copy:
+    """A new copy: what is configured and what is stored, but for what is marked.
+
+    Marks are for keys of every store, so the database is asked in any case: with keys in the
+    settings once in a process, and where the generation is news.
+    """
     now = clock()
-    timed: tuple[TimedKey, ...] = configured_keys()
-    refresh = configured_refresh_keys()
-    marked: frozenset[str] = frozenset()
-    stored = conf.KEY_STORE == "database"
-    if stored or generation:
-        generation, rows = _rows()
-        marked = frozenset(row.kid for row in rows if row.compromised_at is not None)
-        if stored:
-            timed = (
-                *succeeded(timed, rows),
-                *usable(rows, known.timed if known else ()),
-            )
-        timed = tuple(one for one in timed if one.key.kid not in marked)
-        refresh = tuple(key for key in refresh if key.key_id.hex() not in marked)
-    for left, name in ((timed, "SIGNING_KEYS"), (refresh, "REFRESH_KEYS")):
-        if not left:
-            raise ImproperlyConfigured(
-                f"Every key in JWT_REVOKE[{name!r}] is marked as compromised: put a new one there."
-            )
+    generation, rows = _rows()
+    marked = frozenset(row.kid for row in rows if row.compromised_at is not None)
+    timed: Iterable[TimedKey] = configured_keys()
+    if conf.KEY_STORE == "database":
+        timed = (*succeeded(timed, rows), *usable(rows, known.timed if known else ()))
+    timed = tuple(one for one in timed if one.key.kid not in marked)
+    refresh = tuple(key for key in configured_refresh_keys() if key.key_id.hex() not in marked)
     return _arranged(
         _Copy(
             access=known.access if known else KeyRing(()),
@@ -179,8 +191,8 @@ def _arranged(copy: _Copy) -> _Copy:
     """The copy with its ring as it stands now."""
     now = time.time()
     ring, changes_at = ring_at(copy.timed, now)
-    # The same keys in the same order are the same ring, by which verified tokens are kept.
-    same = [key.kid for key in ring.keys] == [key.kid for key in copy.access.keys]
+    # Equal keys in the same order are the same ring, by which verified tokens are kept.
+    same = ring == copy.access
     # Not later than after an interval: the wall clock may be stepped meanwhile.
     wait = min(changes_at - now, _interval()) if changes_at < _NEVER else _NEVER
     return replace(

@@ -21,7 +21,7 @@ from .codec import RefreshClaims, encode_access, encode_refresh
 from .conf import conf
 from .database import DatabaseNow
 from .exceptions import SignInRefused, TokenRevoked, Unavailable
-from .keystore import key_ring, refresh_key_ring
+from .keystore import refresh_key_ring, signing_key_ring
 from .models import DeviceSession
 from .settling import ensure_state, settle
 from .standing import (
@@ -131,7 +131,7 @@ def mint_access(facts: Facts, session: DeviceSession) -> tuple[str, int]:
     payload = {
         **_own_claims(facts.user, session),
         "token_type": "access",
-        "sub": str(facts.subject or facts.user.pk),
+        "sub": facts.subject.urn if facts.subject else str(facts.user.pk),
         "sid": str(session.pk),
         "jti": str(uuid4()),
         "iat": now,
@@ -142,7 +142,7 @@ def mint_access(facts: Facts, session: DeviceSession) -> tuple[str, int]:
     }
     named = {"iss": conf.ISSUER, "aud": conf.AUDIENCE, "client_id": conf.CLIENT_ID}
     payload.update({name: value for name, value in named.items() if value is not None})
-    return encode_access(payload, key_ring(facts.generation or 0)), lifetime
+    return encode_access(payload, signing_key_ring(facts.generation or 0)), lifetime
 
 
 def _own_claims(user: Any, session: DeviceSession) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any, Final
+from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
@@ -44,10 +45,11 @@ def settle(using: str, user_pk: Any, *, created: bool = False, actor: str = "") 
             if effect:
                 revoke_user(using, user_pk, Cause(event, actor), effect)
         _take_fingerprints(state, user)
+        settled = {name: getattr(state, name) for name in _SETTLED}
+        if created:
+            settled["subject"] = uuid4()  # somebody else: not by the former one's opaque id
         # Not save(): the version was raised beneath this instance.
-        UserTokenState.objects.using(using).filter(pk=user_pk).update(
-            **{name: getattr(state, name) for name in _SETTLED}
-        )
+        UserTokenState.objects.using(using).filter(pk=user_pk).update(**settled)
 
 
 def settle_each(using: str, keys: Collection[Any]) -> int:

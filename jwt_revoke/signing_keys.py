@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,7 +25,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from .clock import shown
 from .conf import conf
-from .database import atomically, insert_missing
+from .database import atomically, insert_missing, lock_rows
 from .encryption import decrypt, encrypt, is_current
 from .exceptions import JWTRevokeError
 from .key_sources import configured_keys, configured_refresh_keys, lead, overlap
@@ -39,6 +40,9 @@ logger: Final = logging.getLogger("jwt_revoke")
 REASON: Final = "key_compromised"
 REFRESH: Final = "refresh"
 """``algorithm`` of the row that marks a compromised key of the refresh tokens."""
+
+
+_REFRESH_ID: Final = re.compile("[0-9a-f]{8}")
 
 
 class KeyRefused(JWTRevokeError):
@@ -80,8 +84,6 @@ def rotate(using: str, algorithm: str | None = None, *, due_only: bool = False) 
     ``KEY_ENCRYPTION_KEYS``. Raises ``KeyRefused``.
     """
     _require_store()
-    if due_only and conf.KEY_ROTATION_PERIOD is None:
-        raise KeyRefused(_("JWT_REVOKE['KEY_ROTATION_PERIOD'] is not set."))
     with atomically(using, refusable=True):
         _lock(using)
         _encrypt_anew(using)
@@ -137,22 +139,29 @@ def retire(using: str, kid: str, *, force: bool = False) -> SigningKey:
 
 @sensitive_variables()
 def compromise(
-    using: str, kid: str, cause: Cause, effect: str | None = None, algorithm: str | None = None
+    using: str,
+    kid: str,
+    cause: Cause,
+    effect: str | None = None,
+    algorithm: str | None = None,
+    *,
+    force: bool = False,
 ) -> bool:
     """That key verifies nothing any more, anywhere, within the backend's bound; False = already.
 
     ``kid``: of a stored key, of one in the settings or in a file, or the id of a refresh key. With
     it goes a revocation of everyone: effect ``access`` where the key signed access tokens (clients
     refresh under another key), ``session`` where it signed refresh tokens. Where no other key
-    signs, a new one (of ``algorithm``) is stored and signs at once. Raises ``KeyRefused``.
+    signs, a new one (of ``algorithm``) is stored and signs at once. Raises ``KeyRefused``; for an
+    id that is nobody's (one that was taken out of the settings already) unless ``force``.
     """
     with atomically(using, refusable=True):
         _lock(using)
-        known = SigningKey.objects.using(using).filter(kid=kid).first()
+        known = lock_rows(SigningKey.objects.using(using)).filter(kid=kid).first()
         if known is not None and known.compromised_at is not None:
             publish_again(using)
             return False
-        row = known or _mark_of(kid)
+        row = known or _mark_of(kid, force=force)
         if row.algorithm == REFRESH:
             _require_another(using, [key.key_id.hex() for key in configured_refresh_keys()], kid)
             effect = EFFECT_SESSION
@@ -188,7 +197,9 @@ def _lock(using: str) -> None:
 
 
 def _sound(using: str) -> QuerySet[SigningKey]:
-    return SigningKey.objects.using(using).filter(compromised_at=None)
+    # Locked, although whoever changes them holds the lock: a snapshot that began before would show
+    # a key as it was before it was marked.
+    return lock_rows(SigningKey.objects.using(using)).filter(compromised_at=None)
 
 
 def _made(using: str, algorithm: str) -> SigningKey:
@@ -212,7 +223,9 @@ def _made(using: str, algorithm: str) -> SigningKey:
 
 def _is_due(keys: QuerySet[SigningKey], now: datetime) -> bool:
     newest = keys.exclude(not_before=None).order_by("-not_before").first()
-    if newest is None or newest.not_before is None or conf.KEY_ROTATION_PERIOD is None:
+    if conf.KEY_ROTATION_PERIOD is None:
+        return False
+    if newest is None or newest.not_before is None:
         return True
     return now + timedelta(seconds=lead()) >= newest.not_before + conf.KEY_ROTATION_PERIOD
 
@@ -248,8 +261,8 @@ def _replace(using: str, lost: SigningKey, *, stored: bool, algorithm: str) -> N
         _succeed(using, coming, coming.not_before or now)
 
 
-def _mark_of(kid: str) -> SigningKey:
-    """A row for a key that is not stored; ``KeyRefused`` for an id that is nobody's."""
+def _mark_of(kid: str, *, force: bool) -> SigningKey:
+    """A row for a key that is not stored."""
     now = timezone.now()
     for timed in configured_keys():
         if timed.key.kid == kid:
@@ -257,11 +270,14 @@ def _mark_of(kid: str) -> SigningKey:
     for key in configured_refresh_keys():
         if key.key_id.hex() == kid:
             return SigningKey(kid=kid, algorithm=REFRESH, created_at=now)
-    raise KeyRefused(_("There is no key of that id."))
+    if not force:
+        raise KeyRefused(_("There is no key of that id."))
+    algorithm = REFRESH if _REFRESH_ID.fullmatch(kid) else ""
+    return SigningKey(kid=kid, algorithm=algorithm, created_at=now)
 
 
 def _require_another(using: str, configured: list[str], kid: str) -> None:
-    rows = SigningKey.objects.using(using).exclude(compromised_at=None)
+    rows = lock_rows(SigningKey.objects.using(using)).exclude(compromised_at=None)
     marked = {kid, *rows.values_list("kid", flat=True)}
     if not set(configured) - marked:
         raise KeyRefused(

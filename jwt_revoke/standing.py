@@ -185,7 +185,11 @@ def all_ended_since(using: str, claims: Claims) -> bool:
     """Whether every session that stood when the token was issued has ended since."""
     key = user_key(claims)
     if key is None:
-        return True  # nobody of that key can have one
+        # Nobody's, or from before it was renewed: the session's row knows whose it was.
+        sessions = DeviceSession.objects.using(using).filter(pk=claims.sid)
+        key = sessions.values_list("user_id", flat=True).first()
+    if key is None:
+        return True
     everyone = Generation.objects.using(using).filter(pk=ONLY_ROW, session_floor__gt=claims.gen)
     if everyone.exists():
         return True
@@ -221,20 +225,23 @@ def user_key(claims: Claims) -> Any:
 
 
 def opaque_subject(claims: Claims) -> UUID | None:
-    """The opaque id that ``sub`` is, or ``None`` for anything else: a key, from before."""
+    """The opaque id that ``sub`` is, or ``None`` for anything else: a key, from before.
+
+    Spelt as a URN (RFC 9562 §4), which no key is, not even a UUID: neither is taken for the other.
+    """
     try:
         subject = UUID(claims.sub)
     except ValueError:
         return None
-    return subject if str(subject) == claims.sub else None
+    return subject if subject.urn == claims.sub else None
 
 
-def subject_of_user(claims: Claims) -> str:
-    """The user as the log names them: by the key, whatever ``sub`` says."""
+def subject_of_user(claims: Claims) -> str | None:
+    """The user as the log names them: by the key, whatever ``sub`` says. ``None`` = nobody's."""
     if conf.SUBJECT != "opaque":
         return claims.sub
     key = user_key(claims)
-    return claims.sub if key is None else str(key)
+    return None if key is None else str(key)
 
 
 @lru_cache(_SUBJECTS_KNOWN)

@@ -22,6 +22,9 @@ def verified_claims(raw: str, *, expired_too: bool = False) -> Claims:
         if is_former(unknown.kid):
             # Nothing it signed is believed. Whoever holds an honest token of it refreshes.
             raise TokenStale("its key verifies no more") from None
+        if ring is None:
+            # So does whoever holds the first token of a key that signs since a moment ago.
+            raise TokenStale("unknown key, and just looked for one") from None
     return _by_keys_of_its_time(raw, ring, expired_too=expired_too)
 
 

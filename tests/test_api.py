@@ -385,3 +385,40 @@ def test_a_refresh_without_a_request_may_be_repeated(phone):
     """The grace compares what the last refresh stored, also of a caller without a request."""
     first = api.refresh(phone.refresh_token)
     assert api.refresh(phone.refresh_token).refresh == first.refresh
+
+
+# An opaque id renewed (s12)
+
+
+def test_renewing_a_subject_is_told_and_logged(user, revocations):
+    with revocations() as revoked:
+        api.renew_subject(user, actor="7", note="ticket 17")
+    (told,) = revoked
+    assert (told["scope"], told["subject"], told["effect"]) == ("user", str(user.pk), "session")
+    entry = Revocation.objects.get()
+    assert (entry.reason, entry.actor, entry.note) == ("subject_renewed", "7", "ticket 17")
+
+
+@pytest.mark.parametrize("spell", ["{}", " {} "])
+def test_a_subject_is_renewed_by_the_key_too(user, phone, spell):
+    before = UserTokenState.objects.get().subject
+    api.renew_subject(spell.format(user.pk))
+    assert UserTokenState.objects.get().subject != before
+    assert phone.standing == "revoked"
+
+
+@pytest.mark.parametrize("nobody", [None, "", "nobody", AnonymousUser()])
+def test_nobody_has_no_subject_to_renew(db, nobody):
+    with pytest.raises(ValueError, match="primary key"):
+        api.renew_subject(nobody)
+
+
+def test_a_subject_is_renewed_with_an_effect_there_is(user):
+    with pytest.raises(ValueError, match="effect"):
+        api.renew_subject(user, effect="everything")
+    assert not Revocation.objects.exists()
+
+
+def test_async_code_renews_a_subject(user, phone):
+    async_to_sync(api.arenew_subject)(user, effect="access")
+    assert phone.standing == "stale"

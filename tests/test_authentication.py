@@ -337,7 +337,7 @@ def test_without_a_row_a_subject_that_spells_no_key_is_refused(stateless, phone,
     """Signed by us, for a user model of before: the key was a UUID, say."""
     said = {**decode_access(phone.access, key_ring()).payload, "sub": "neither number nor UUID"}
     token = encode_access(said, key_ring())
-    assert_refused_header(ping(anonymous, f"Bearer {token}"), "revoked")
+    assert_refused_header(ping(anonymous, f"Bearer {token}"), "stale")
 
 
 def test_a_middleware_sees_the_user_that_the_view_saw(stateless, phone):

@@ -255,3 +255,12 @@ def test_300_sessions_take_as_many_statements_as_3(db: None) -> None:
             revoke_sessions("default", sessions, Cause("test"))
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+def test_users_who_never_signed_in_get_an_opaque_id_each(users: QuerySet[Any]) -> None:
+    """s12: the database makes it, as unlike for each, and as Django reads and asks for it."""
+    api.revoke_users(users)
+    subjects = set(UserTokenState.objects.values_list("subject", flat=True))
+    assert len(subjects) == len(users) == 6
+    for subject in subjects:
+        assert UserTokenState.objects.filter(subject=subject).count() == 1

@@ -40,6 +40,9 @@ def clock(monkeypatch):
     return go_on
 
 
+pytestmark = pytest.mark.django_db
+
+
 def kids():
     return [key.kid for key in key_ring().keys]
 

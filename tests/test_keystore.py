@@ -7,7 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from jwt_revoke.codec import RefreshClaims, decode_refresh, encode_refresh
-from jwt_revoke.keystore import key_ring, refresh_key_ring
+from jwt_revoke.key_sources import configured_keys, configured_refresh_keys
+from jwt_revoke.keystore import refresh_key_ring
 from jwt_revoke.testing import Device
 from tests.test_keys import P256, pem
 
@@ -24,32 +25,54 @@ def derived(settings):
 
 
 def kids():
-    return [key.kid for key in key_ring().keys]
+    return [timed.key.kid for timed in configured_keys()]
 
 
 def key_ids():
-    return [key.key_id for key in refresh_key_ring().keys]
+    return [key.key_id for key in configured_refresh_keys()]
+
+
+def first():
+    return configured_keys()[0].key
 
 
 def test_derived_keys_differ_by_purpose(derived):
-    assert key_ring().signing.signs[:32] != refresh_key_ring().signing.secret
+    assert first().signs[:32] != configured_refresh_keys()[0].secret
 
 
 def test_derived_keys_are_not_the_secret_itself(derived):
-    secrets = {key_ring().signing.signs, refresh_key_ring().signing.secret}
+    secrets = {first().signs, configured_refresh_keys()[0].secret}
     assert derived.SECRET_KEY.encode() not in secrets
 
 
 def test_derived_keys_are_the_same_in_every_process(derived):
     """Pinned: another derivation would sign everybody out at an upgrade."""
-    assert kids() == ["9-cyKNEF2qndc_AR"]
+    assert kids() == ["rpPoTpq_uXQtvWRg"]
     assert key_ids() == [bytes.fromhex("ec79b10a")]
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_derived_key_is_long_enough_for_each_algorithm(derived, algorithm):
     derived.JWT_REVOKE = {"ALGORITHM": algorithm}
-    assert key_ring().signing.algorithm == algorithm
+    assert first().algorithm == algorithm
+
+
+def test_derived_keys_differ_by_algorithm(derived):
+    """RFC 8725 §3.1."""
+    found = []
+    for algorithm in ("HS256", "HS384", "HS512"):
+        derived.JWT_REVOKE = {"ALGORITHM": algorithm}
+        found.append(first().signs)
+    assert len(set(found)) == 3
+
+
+@pytest.mark.parametrize("before", ["HS256", "HS384", "HS512"])
+def test_derived_keys_verify_on_until_stored_ones_sign(derived, before):
+    """Whatever ALGORITHM was before it became that of the stored keys."""
+    derived.JWT_REVOKE = {"ALGORITHM": before}
+    old = kids()
+    derived.JWT_REVOKE = {"ALGORITHM": "ES256", "KEY_STORE": "database"}
+    assert set(old) < set(kids())
 
 
 def test_fallbacks_of_the_secret_verify_and_do_not_sign(derived):
@@ -97,14 +120,14 @@ def test_override_settings_just_works():
 
 def test_algorithm_is_changed_by_override_settings_too():
     with override_settings(JWT_REVOKE={"ALGORITHM": "ES256", "SIGNING_KEYS": [pem(P256)]}):
-        assert key_ring().signing.algorithm == "ES256"
+        assert first().algorithm == "ES256"
 
 
 def test_each_key_has_an_algorithm_of_its_own(derived):
     """A change of algorithm is a new first key: the old one verifies on."""
     old = {"algorithm": "HS384", "key": KEYS[0] + KEYS[1]}
     derived.JWT_REVOKE = {"ALGORITHM": "ES256", "SIGNING_KEYS": [pem(P256), old]}
-    assert [key.algorithm for key in key_ring().keys] == ["ES256", "HS384"]
+    assert [timed.key.algorithm for timed in configured_keys()] == ["ES256", "HS384"]
 
 
 def test_one_key_has_one_algorithm(derived):
@@ -112,7 +135,7 @@ def test_one_key_has_one_algorithm(derived):
     again = {"algorithm": "HS384", "key": KEYS[0] + KEYS[1]}
     derived.JWT_REVOKE = {"ALGORITHM": "HS512", "SIGNING_KEYS": [KEYS[0] + KEYS[1], again]}
     with pytest.raises(ImproperlyConfigured, match="one key for HS512 and for HS384"):
-        key_ring()
+        configured_keys()
 
 
 def test_a_key_that_is_named_twice_is_one_key(derived):
@@ -123,24 +146,24 @@ def test_a_key_that_is_named_twice_is_one_key(derived):
 def test_private_keys_cannot_be_derived(derived):
     derived.JWT_REVOKE = {"ALGORITHM": "ES256"}
     with pytest.raises(ImproperlyConfigured, match="ES256 needs its private keys"):
-        key_ring()
+        configured_keys()
 
 
 @pytest.mark.parametrize("keys", [["short"], [*KEYS, "short"], "one text, not a list"])
 def test_unusable_key_is_told_by_the_name_of_its_setting(derived, keys):
     derived.JWT_REVOKE = {"SIGNING_KEYS": keys, "REFRESH_KEYS": keys}
     with pytest.raises(ImproperlyConfigured, match="SIGNING_KEYS"):
-        key_ring()
+        configured_keys()
     derived.JWT_REVOKE = {"REFRESH_KEYS": keys}
     with pytest.raises(ImproperlyConfigured, match="REFRESH_KEYS"):
-        refresh_key_ring()
+        configured_refresh_keys()
 
 
 def test_unusable_key_is_not_quoted(derived):
     """Invariant 9."""
     derived.JWT_REVOKE = {"SIGNING_KEYS": ["a-short-secret"]}
     with pytest.raises(ImproperlyConfigured) as refused:
-        key_ring()
+        configured_keys()
     assert "a-short-secret" not in str(refused.value)
 
 
@@ -166,6 +189,7 @@ def test_token_of_a_retired_key_opens_nothing(derived, user):
     assert phone.get("/api/ping/").status_code == 401
 
 
+@pytest.mark.django_db
 def test_refresh_token_of_the_old_secret_is_read_while_it_is_a_fallback(derived):
     claims = RefreshClaims(uuid4(), 3)
     token = encode_refresh(claims, refresh_key_ring())

@@ -169,3 +169,33 @@ def test_tokens_do_not_show_in_a_repr(user: Any) -> None:
     tokens = api.sign_in(user)
     assert tokens.access not in repr(tokens)
     assert tokens.refresh not in repr(tokens)
+
+
+def test_an_opaque_subject_is_read_along_with_the_account(
+    user: Any, settings: Any, django_assert_num_queries: Any
+) -> None:
+    """s12: it costs no statement, and a refresh and a sign-in say the same."""
+    configure(settings, SUBJECT="opaque")
+    phone = Device(user)
+    with django_assert_num_queries(2):
+        account = settled_account("default", user.pk)
+        facts, session, _now = session_facts("default", phone.session_id)
+    assert account.subject == facts.subject == UserTokenState.objects.get().subject
+    access, _expires_in = mint_access(facts, session)
+    assert decode_access(access, key_ring()).sub == decode_access(phone.access, key_ring()).sub
+
+
+def test_a_subject_that_is_the_key_is_not_read(phone: Device, user: Any) -> None:
+    assert settled_account("default", user.pk).subject is None
+    assert decode_access(phone.access, key_ring()).sub == str(user.pk)
+
+
+def test_a_renewal_between_the_read_and_the_minting_leaves_a_dead_token(
+    user: Any, settings: Any
+) -> None:
+    """No version, and no id, is read again after that statement."""
+    configure(settings, SUBJECT="opaque")
+    phone = Device(user)
+    facts, session, _now = session_facts("default", phone.session_id)
+    api.renew_subject(user, effect="access")
+    assert api.is_revoked(mint_access(facts, session)[0])

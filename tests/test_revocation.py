@@ -375,3 +375,47 @@ def test_causes_are_recorded_as_given(user: Any) -> None:
     revocation.revoke_user("default", user.pk, Cause("test", "9", "note"), "access")
     entry = Revocation.objects.get()
     assert (entry.reason, entry.actor, entry.note) == ("test", "9", "note")
+
+
+# Renewing an opaque id (s12)
+
+
+def test_a_renewed_subject_is_another_and_the_old_is_revoked(phone: Device, user: Any) -> None:
+    before = state(user)
+    api.renew_subject(user)
+    after = state(user)
+    assert after.subject != before.subject
+    assert after.version == after.session_floor > before.version
+    assert phone.device_session.end_reason == "subject_renewed"
+
+
+def test_a_renewal_that_lets_sessions_refresh_leaves_the_floor(phone: Device, user: Any) -> None:
+    before = state(user)
+    api.renew_subject(user, effect="access")
+    after = state(user)
+    assert (after.session_floor, phone.device_session.ended_at) == (before.session_floor, None)
+    assert after.version > before.version
+    assert after.subject != before.subject
+
+
+def test_a_renewal_is_rolled_back_as_a_whole(phone: Device, user: Any) -> None:
+    """Invariant 2: neither another id without the revocation, nor the reverse."""
+    before = UserTokenState.objects.values().get()
+    with transaction.atomic():
+        api.renew_subject(user)
+        transaction.set_rollback(True)
+    assert UserTokenState.objects.values().get() == before
+    assert not Revocation.objects.exists()
+
+
+def test_a_renewal_is_one_statement_more_than_a_revocation(phone: Device, user: Any) -> None:
+    """Invariant 8."""
+    with CaptureQueriesContext(connection) as captured:
+        api.renew_subject(user)
+    assert len(captured) <= 5
+
+
+def test_who_never_signed_in_is_renewed_too(user: Any) -> None:
+    api.renew_subject(user)
+    assert state(user).subject is not None
+    assert Device(user).standing == "live"

@@ -210,9 +210,8 @@ def test_an_old_waiting_key_does_not_count_as_the_newest(monthly):
     assert rotate(USING, due_only=True).begun
 
 
-def test_without_a_period_nothing_can_be_due():
-    with pytest.raises(KeyRefused, match="KEY_ROTATION_PERIOD"):
-        rotate(USING, due_only=True)
+def test_without_a_period_nothing_is_ever_due():
+    assert rotate(USING, due_only=True) is None
 
 
 # --- the encryption keys
@@ -391,6 +390,30 @@ def test_a_key_that_has_retired_is_marked_all_the_same():
     assert compromise(USING, old.kid, LEAK)
     assert kids() == [now_signs.kid]
     assert Revocation.objects.count() == 1
+
+
+def test_a_key_that_was_taken_out_already_is_marked_by_force(stored_keys, user):
+    """An older worker may still have it; and it must not be put back."""
+    phone, (configured,) = Device(user), kids()
+    before = stored_keys.JWT_REVOKE
+    new = "a-new-key-of-more-than-thirty-two-bytes"
+    stored_keys.JWT_REVOKE = {
+        **before,
+        "KEY_STORE": "settings",
+        "ALGORITHM": "HS256",
+        "SIGNING_KEYS": [new],
+    }
+    with pytest.raises(KeyRefused, match="no key of that id"):
+        compromise(USING, configured, LEAK)
+    assert compromise(USING, configured, LEAK, force=True)
+    stored_keys.JWT_REVOKE = before
+    assert configured not in kids()
+    assert phone.standing == "stale"
+
+
+def test_a_refresh_key_that_was_taken_out_already_signs_everybody_out():
+    compromise(USING, "00c0ffee", LEAK, force=True)
+    assert Revocation.objects.get().effect == "session"
 
 
 def test_an_unknown_key_is_refused():

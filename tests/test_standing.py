@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from jwt_revoke import api
 from jwt_revoke.claims import Claims
 from jwt_revoke.codec import decode_access
-from jwt_revoke.exceptions import TokenRefused, TokenRevoked, TokenStale
+from jwt_revoke.exceptions import TokenRefused, TokenRevoked, TokenStale, Unavailable
 from jwt_revoke.keystore import key_ring
 from jwt_revoke.models import DeviceSession, UserTokenState
 from jwt_revoke.standing import (
@@ -26,9 +28,12 @@ from jwt_revoke.standing import (
     is_active,
     judge,
     live_sessions,
+    opaque_subject,
     password_fingerprint,
     require_session,
+    subject_of_user,
     unknown_watched_fields,
+    user_key,
     watched_fields,
 )
 from jwt_revoke.testing import Device
@@ -255,3 +260,83 @@ def test_a_manager_that_hides_a_user_hides_it_from_us(
     manager = get_user_model()._default_manager
     monkeypatch.setattr(type(manager), "get_queryset", get_queryset)
     assert not facts_queryset("default", uuid4()).filter(pk=claims.sub).exists()
+
+
+# ``sub`` as an opaque id (s12)
+
+
+KEY = UUID("7c1f1f9e-3f5c-4a39-8b51-f3f0a6a5d9c1")
+
+
+@pytest.fixture
+def opaque(settings: Any, user: Any) -> Claims:
+    """The claims of a token that says one."""
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SUBJECT": "opaque"}
+    return decode_access(Device(user).access, key_ring())
+
+
+def test_an_opaque_id_means_its_user(opaque: Claims, user: Any) -> None:
+    assert (user_key(opaque), subject_of_user(opaque)) == (user.pk, str(user.pk))
+
+
+def test_whose_an_opaque_id_is_is_asked_once(
+    opaque: Claims, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1):
+        user_key(opaque)
+        subject_of_user(opaque)
+
+
+def test_an_opaque_id_that_is_nobodys_is_asked_for_again(
+    opaque: Claims, django_assert_num_queries: Any
+) -> None:
+    """It may become somebody's: what another transaction is about to commit, say."""
+    nobody = replace(opaque, sub=uuid4().urn)
+    with django_assert_num_queries(2):
+        assert (user_key(nobody), subject_of_user(nobody)) == (None, None)
+
+
+@pytest.mark.parametrize("spell", [str.upper, " {}".format, "{{{}}}".format, "{}\n".format])
+def test_a_second_spelling_of_an_opaque_id_means_nobody(opaque: Claims, spell: Any) -> None:
+    assert user_key(replace(opaque, sub=spell(opaque.sub))) is None
+
+
+@pytest.mark.parametrize("key", ["1", "alice", str(KEY), KEY.hex])
+def test_a_key_is_no_opaque_id(opaque: Claims, key: str) -> None:
+    """Not even a UUID: whoever may choose their own key cannot be taken for another user."""
+    assert opaque_subject(replace(opaque, sub=key)) is None
+
+
+@pytest.mark.parametrize("model", ["accounts.Member", "accounts.UUIDMember"])
+def test_an_opaque_id_is_no_key(opaque: Claims, settings: Any, model: str) -> None:
+    """Nor is a token of before the setting was changed let in as nobody at all."""
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SUBJECT": "pk"}
+    settings.AUTH_USER_MODEL = model
+    assert user_key(opaque) is None
+
+
+def test_a_database_that_does_not_say_whose_an_id_is_is_unavailable(
+    opaque: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant 4."""
+
+    def fail(*_args: Any) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CursorWrapper, "execute", fail)
+        with pytest.raises(Unavailable):
+            user_key(opaque)
+
+
+@pytest.mark.parametrize(("effect", "ended"), [("access", False), ("session", True)])
+def test_whose_sessions_ended_is_known_though_the_id_is_nobodys_now(
+    opaque: Claims, user: Any, effect: str, ended: bool
+) -> None:
+    api.renew_subject(user, effect=effect)
+    assert all_ended_since("default", opaque) is ended
+
+
+def test_everything_of_an_id_that_never_was_has_ended(opaque: Claims) -> None:
+    claims = replace(opaque, sub=uuid4().urn, sid=uuid4())
+    assert all_ended_since("default", claims) is True

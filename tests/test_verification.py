@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from uuid import uuid4
+
 import pytest
 from cryptography.fernet import Fernet
-from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext, override_settings
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from jwt_revoke import api, keystore, rotation
 from jwt_revoke.codec import encode_access, encode_refresh
-from jwt_revoke.exceptions import TokenInvalid, TokenStale, Unavailable, UnknownKey
+from jwt_revoke.exceptions import (
+    TokenInvalid,
+    TokenRefused,
+    TokenStale,
+    Unavailable,
+    UnknownKey,
+)
 from jwt_revoke.keys import KeyRing
-from jwt_revoke.keystore import key_ring, refresh_key_ring
+from jwt_revoke.keystore import key_ring, refresh_key_ring, signing_key_ring
 from jwt_revoke.log import Cause
-from jwt_revoke.models import SigningKey
+from jwt_revoke.models import Revocation, SigningKey
 from jwt_revoke.signing_keys import compromise, create, retire, rotate
 from jwt_revoke.testing import Device
 from jwt_revoke.verification import verified_claims
 from tests.attacks.forging import b64, changed, parts_of
+from tests.conftest import credentials
 from tests.stored import after, elsewhere
+from tests.strategies.conftest import replica, stateless
+
+__all__ = ["replica", "stateless"]
 
 pytestmark = pytest.mark.django_db
 
@@ -72,20 +85,22 @@ def forged(device, ring, **changes):
 # --- keys from the settings
 
 
-def test_a_site_that_never_revoked_everybody_asks_for_no_keys(phone, asked):
+def test_a_process_asks_once_for_what_is_marked(phone, asked):
     keystore.forget_keys()
-    assert phone.get("/api/ping/").status_code == 200
+    for _ in range(3):
+        assert phone.get("/api/ping/").status_code == 200
     phone.refresh_tokens()
-    assert asked() == []
+    assert len(asked()) == 1
 
 
 def test_a_newer_generation_is_asked_about_once(user, asked):
+    key_ring()
     api.revoke_everyone()
-    keystore.forget_keys()
+    before = len(asked())
     phone = Device(user)
     for _ in range(3):
         assert phone.get("/api/ping/").status_code == 200
-    assert len(asked()) == 1
+    assert len(asked()) == before + 1
 
 
 def test_an_unknown_kid_asks_nobody(user, clock, asked):
@@ -190,13 +205,40 @@ def test_keys_that_cannot_be_read_are_not_guessed(phone, two_keys, broken):
     assert (answer.status_code, answer["Retry-After"]) == (503, "1")
 
 
-def test_a_site_whose_every_key_is_marked_is_told_so(two_keys, settings):
-    new, old = two_keys
+def test_a_process_whose_every_key_is_marked_answers_503(user, two_keys, settings, caplog):
+    """Invariant 4: a worker of the deployment before, say."""
+    phone = Device(user)
+    _new, old = two_keys
     compromise("default", old.kid, LEAK)
-    SigningKey.objects.filter(kid=old.kid).update(kid=new.kid)
-    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SIGNING_KEYS": [OTHER_KEY]}
-    with pytest.raises(ImproperlyConfigured, match="marked as compromised"):
-        key_ring(generation=1)
+    left = [settings.JWT_REVOKE["SIGNING_KEYS"][1]]
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SIGNING_KEYS": left}
+    answer = APIClient().post("/api/auth/token/", credentials())
+    assert answer.status_code == 503
+    assert "put a new one first" in caplog.text
+    assert phone.get("/api/auth/jwks.json").json() == {"keys": []}
+
+
+def test_a_process_that_starts_knows_what_is_marked(phone, two_keys, stateless):
+    """Invariant 6. No backend judges these: log-out, the published keys, the stateless one."""
+    _new, lost = two_keys
+    stolen = forged(phone, KeyRing((lost,)))
+    compromise("default", lost.kid, LEAK)
+    keystore.forget_keys()
+    assert presented(stolen).status_code == 401
+    logged_out = APIClient(HTTP_AUTHORIZATION=f"Bearer {stolen}").post("/api/auth/logout/")
+    assert logged_out.status_code == 401
+    assert phone.device_session.ended_at is None
+
+
+def test_a_replica_that_starts_knows_the_generation(phone, two_keys, replica):
+    """Invariant 6: the entry leaves the log with the last honest token that it covers."""
+    _new, lost = two_keys
+    stolen = forged(phone, KeyRing((lost,)), gen=0, sid=str(uuid4()))
+    compromise("default", lost.kid, LEAK)
+    SigningKey.objects.all().delete()  # let the backend alone refuse it
+    Revocation.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    replica(max_staleness=0)
+    assert presented(stolen).status_code == 401
 
 
 # --- keys in the database
@@ -214,14 +256,42 @@ def test_another_process_s_key_is_found_by_its_first_token(user, stored_keys, cl
 
 def test_ten_thousand_unknown_kids_cost_no_more_than_one(user, stored_keys, clock, asked):
     create("default")
-    phone, ring = Device(user), key_ring()
+    phone = Device(user)
     clock(1.5)
     before = len(asked())
     for number in range(10_000):
-        other = keystore.replace(ring.signing, kid=f"kid-{number}")
-        with pytest.raises(UnknownKey):
-            verified_claims(_with_kid(phone.access, other.kid))
+        with pytest.raises(TokenRefused):
+            verified_claims(_with_kid(phone.access, f"kid-{number}"))
     assert len(asked()) - before == 1
+
+
+def test_unknown_kids_do_not_ask_a_database_that_is_away_each_time(
+    user, stored_keys, clock, broken, django_assert_num_queries
+):
+    phone = Device(user)
+    clock(1.5)
+    junk = [_with_kid(phone.access, f"kid-{number}") for number in range(20)]
+    with broken():
+        with pytest.raises(Unavailable):
+            verified_claims(junk[0])
+        with django_assert_num_queries(0):
+            for token in junk[1:]:
+                with pytest.raises(TokenStale):
+                    verified_claims(token)
+
+
+def test_a_new_key_s_token_in_the_second_after_a_look_up_is_stale(user, stored_keys, clock):
+    """Its client refreshes, and does not sign out, whatever junk others send."""
+    phone, before = Device(user), key_ring().signing
+    with pytest.raises(UnknownKey):
+        verified_claims(_with_kid(phone.access, "junk"))
+    with elsewhere():
+        compromise("default", before.kid, LEAK)
+        phone.refresh_tokens()
+    with pytest.raises(TokenStale):
+        verified_claims(phone.access)
+    clock(1.5)
+    assert verified_claims(phone.access)
 
 
 def _with_kid(token, kid):
@@ -332,9 +402,54 @@ def test_a_secret_that_another_process_encrypts_anew_is_at_hand_again(user, stor
     assert key_ring().signing.signs
 
 
-def test_a_row_that_holds_no_usable_key_is_passed_over(user, stored_keys, caplog):
-    key = create("default", "HS256")
-    SigningKey.objects.filter(pk=key.pk).update(private="", public="{}")
-    keystore.forget_keys()
-    assert Device(user).get("/api/ping/").status_code == 200
-    assert f"Stored key {key.kid} cannot verify" in caplog.text
+@pytest.mark.parametrize("public", ["", "{}", "no JSON"])
+def test_tokens_of_a_stored_key_that_cannot_be_read_are_503(user, stored_keys, caplog, public):
+    """Invariant 4: they are not invalid, they cannot be judged."""
+    rotate("default", "HS256")
+    after(hours=1)
+    phone = Device(user)
+    SigningKey.objects.update(public=public)
+    stored_keys.JWT_REVOKE = {**stored_keys.JWT_REVOKE, "KEY_ENCRYPTION_KEYS": []}
+    assert phone.get("/api/ping/").status_code == 503
+    assert APIClient().post("/api/auth/token/", credentials()).status_code == 503
+    assert f"Stored key {SigningKey.objects.get().kid} cannot sign" in caplog.text
+    assert phone.get("/api/auth/jwks.json").json() == {"keys": []}
+
+
+def test_an_idle_process_signs_with_no_key_that_retired_meanwhile(
+    user, stored_keys, clock, monkeypatch, broken
+):
+    """Its first read fails, on a connection that went stale over night."""
+    rotate("default")
+    after(hours=1)
+    phone, old = Device(user), key_ring().signing
+    with elsewhere():
+        rotate("default")
+        after(hours=1)
+    clock(3600)
+    with broken():
+        assert key_ring().signing == old  # it verifies on with what it has
+        with pytest.raises(Unavailable):
+            signing_key_ring()
+    phone.refresh_tokens()
+    assert parts_of(phone.access)[0]["kid"] != old.kid
+
+
+def test_while_one_reads_nobody_signs_by_a_copy_of_long_ago(stored_keys, clock, monkeypatch):
+    rotate("default")
+    after(hours=1)
+    old, real, meanwhile = key_ring().signing, keystore._rows, []
+    with elsewhere():
+        rotate("default")
+        after(hours=1)
+
+    def slowly():
+        if not meanwhile:
+            meanwhile.append(None)
+            meanwhile.append(signing_key_ring().signing)
+        return real()
+
+    monkeypatch.setattr(keystore, "_rows", slowly)
+    clock(3600)
+    key_ring()
+    assert meanwhile[1] != old

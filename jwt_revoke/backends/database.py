@@ -20,7 +20,7 @@ from django.utils import timezone
 from ..claims import Claims
 from ..conf import conf
 from ..database import Slot, describe
-from ..exceptions import TokenRevoked, Unavailable
+from ..exceptions import TokenRevoked, TokenStale, Unavailable
 from ..models import DeviceSession, UserTokenState, write_alias
 from ..standing import (
     OPAQUE_SUBJECT,
@@ -28,6 +28,7 @@ from ..standing import (
     facts_of,
     facts_queryset,
     judge,
+    live_sessions,
     opaque_subject,
     require_account,
     user_key,
@@ -58,11 +59,11 @@ class DatabaseBackend(BaseBackend):
         super().__init__(options)
         self._user = get_user_model()
         self._key = self._user._meta.pk
-        self._opaque = conf.SUBJECT == "opaque"
-        self._plans: dict[str, _Plan] = {}
+        self._subject = OPAQUE_SUBJECT if conf.SUBJECT == "opaque" else "pk"
+        self._plans: dict[tuple[str, str], _Plan] = {}
 
     def check(self, claims: Claims, max_staleness: float | None = None) -> AbstractBaseUser:
-        facts = self._found(claims)
+        facts = self._found(claims, self._subject)
         judge(claims, facts, timezone.now())
         return facts.user
 
@@ -71,15 +72,18 @@ class DatabaseBackend(BaseBackend):
 
         No more than that is compared: a view that revokes its own user, and reads a field after
         it, would be answered 401, and ``ATOMIC_REQUESTS`` roll the revocation back (invariant 2).
+        So it goes by the key too: the opaque id may have been renewed in that view.
         """
-        facts = self._found(claims)
+        facts = self._found(claims, "pk")
         require_account(facts)
         return facts.user
 
-    def _found(self, claims: Claims) -> Facts:
+    def _found(self, claims: Claims, by: str) -> Facts:
         using = write_alias()
         try:
-            facts = self._facts(using, claims)
+            facts = self._facts(using, claims, by)
+            if facts is None and self._is_out_of_date(using, claims):
+                raise TokenStale("sub is nobody's, by now or as SUBJECT is set")
         except (DataError, OverflowError):
             facts = None  # a key that no column of the user model's can hold
         except Error as error:
@@ -88,10 +92,14 @@ class DatabaseBackend(BaseBackend):
             raise TokenRevoked("no such user")
         return facts
 
-    def _facts(self, using: str, claims: Claims) -> Facts | None:
-        who = opaque_subject(claims) if self._opaque else user_key(claims)
-        by, field = self._asked_by
-        if who is None or not _can_be_asked_for(field, who, connections[using]):
+    def _is_out_of_date(self, using: str, claims: Claims) -> bool:
+        """Whether a refresh of its session may bring another ``sub``, which is somebody's."""
+        renewable = self._subject == OPAQUE_SUBJECT or user_key(claims) is None
+        return renewable and live_sessions(using).filter(pk=claims.sid).exists()
+
+    def _facts(self, using: str, claims: Claims, by: str) -> Facts | None:
+        who = opaque_subject(claims) if by == OPAQUE_SUBJECT else user_key(claims)
+        if who is None or not _can_be_asked_for(self._field(by), who, connections[using]):
             return None
         if conf.USER_QUERYSET is not None or self._has_own_queryset():
             # A tenant's manager, say: what it filters by may change with every request.
@@ -99,24 +107,23 @@ class DatabaseBackend(BaseBackend):
             if conf.USER_QUERYSET is not None:
                 rows = conf.USER_QUERYSET(rows)
             return next(map(facts_of, rows[:1]), None)
-        return self._run(using, who, claims)
+        return self._run(using, by, who, claims)
 
-    @property
-    def _asked_by(self) -> tuple[str, models.Field[Any, Any]]:
-        return (OPAQUE_SUBJECT, _SUBJECT) if self._opaque else ("pk", self._key)
+    def _field(self, by: str) -> models.Field[Any, Any]:
+        return _SUBJECT if by == OPAQUE_SUBJECT else self._key
 
     def _has_own_queryset(self) -> bool:
         manager = type(self._user._default_manager)
         return manager.get_queryset is not BaseManager.get_queryset
 
-    def _run(self, using: str, who: Any, claims: Claims) -> Facts | None:
+    def _run(self, using: str, by: str, who: Any, claims: Claims) -> Facts | None:
         connection = connections[using]
-        plan = self._plans.get(using)
+        plan = self._plans.get((using, by))
         if plan is None:
             # Two threads may both compile it, to the same end.
-            plan = self._plans[using] = self._compile(using, connection)
+            plan = self._plans[using, by] = self._compile(using, by, connection)
         filled = {
-            "who": self._asked_by[1].get_db_prep_value(who, connection),
+            "who": self._field(by).get_db_prep_value(who, connection),
             "sid": _SESSION_KEY.get_db_prep_value(claims.sid, connection),
             "jti": claims.jti,
         }
@@ -136,10 +143,9 @@ class DatabaseBackend(BaseBackend):
         user = self._user.from_db(using, plan.fields, row[:first])
         return Facts(user, *row[first:])
 
-    def _compile(self, using: str, connection: BaseDatabaseWrapper) -> _Plan:
+    def _compile(self, using: str, by: str, connection: BaseDatabaseWrapper) -> _Plan:
         sid, jti = Slot("sid", _SESSION_KEY), Slot("jti", models.CharField())
-        by, field = self._asked_by
-        asked = {by: Slot("who", field)}
+        asked = {by: Slot("who", self._field(by))}
         queryset = facts_queryset(using, sid, jti).filter(**asked).order_by()
         compiler = queryset.query.get_compiler(using)
         sql, params = compiler.as_sql()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.core.management.base import CommandParser
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from jwt_revoke import key_listing, signing_keys
 from jwt_revoke.clock import shown
+from jwt_revoke.conf import conf
 from jwt_revoke.database import persistently
 from jwt_revoke.keys import ASYMMETRIC, SYMMETRIC
 from jwt_revoke.log import Cause
@@ -52,6 +54,9 @@ def add_key_arguments(parser: CommandParser) -> None:
         help="access (default): clients refresh under another key. session (always so for a "
         "refresh key): everybody signs in again.",
     )
+    compromised.add_argument(
+        "--force", action="store_true", help="Although no key of that id is known any more."
+    )
     compromised.add_argument("--note", default="", help="A sentence for the log.")
     for one in (retire, compromised):
         one.add_argument(
@@ -85,6 +90,8 @@ def _rotate(using: str, options: Mapping[str, Any]) -> Done:
     algorithm, due = options["algorithm"], options["due"]
     rotation = persistently(using, signing_keys.rotate, using, algorithm, due_only=due)
     if rotation is None:
+        if conf.KEY_ROTATION_PERIOD is None:
+            return _("No rotation is ever due: JWT_REVOKE['KEY_ROTATION_PERIOD'] is not set.")
         return _("No rotation is due.")
     text = (
         _("“%(kid)s” signs from %(time)s on; the others retire by themselves.")
@@ -101,12 +108,14 @@ def _retire(using: str, options: Mapping[str, Any]) -> Done:
 
 def _compromised(using: str, options: Mapping[str, Any]) -> Done:
     cause = Cause(signing_keys.REASON, note=options["note"])
+    compromise = partial(signing_keys.compromise, force=options["force"])
     done = persistently(
-        *(using, signing_keys.compromise, using, options["kid"], cause),
+        *(using, compromise, using, options["kid"], cause),
         *(options["effect"], options["algorithm"]),
     )
     if not done:
-        return _("“%(kid)s” was marked before.") % {"kid": options["kid"]}
+        text = _("“%(kid)s” was marked before. To end everybody’s sessions too: revoke --everyone")
+        return text % {"kid": options["kid"]}
     return _("“%(kid)s” verifies nothing any more, and everybody’s tokens are revoked.") % {
         "kid": options["kid"]
     }

@@ -112,7 +112,7 @@ class LogoutView(OpenView):
             if raw is not None:
                 claims = verified_claims(raw, expired_too=True)
                 found.append(claims.sid)
-                actor = subject_of_user(claims)
+                actor = subject_of_user(claims) or ""
         except (TokenRefused, exceptions.AuthenticationFailed) as error:
             problem = error
         try:

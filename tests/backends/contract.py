@@ -103,6 +103,14 @@ class AnyBackendContract:
             get_backend().check(claims, 0)
 
 
+class OpaqueSubject:
+    """Put before a suite: ``sub`` is an opaque id (s12)."""
+
+    @pytest.fixture(autouse=True)
+    def opaque(self, configured: None, settings: Any) -> None:
+        settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SUBJECT": "opaque"}
+
+
 class BackendContract(AnyBackendContract):
     """A revocation is seen by the next check."""
 

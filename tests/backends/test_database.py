@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -16,7 +17,7 @@ from jwt_revoke.backends.base import get_backend
 from jwt_revoke.backends.database import DatabaseBackend, _can_be_asked_for
 from jwt_revoke.exceptions import TokenRefused, TokenRevoked, TokenStale, Unavailable
 from jwt_revoke.models import Generation, UserTokenState
-from tests.backends.contract import RowsContract, claims_of
+from tests.backends.contract import OpaqueSubject, RowsContract, claims_of
 from tests.conftest import make_user
 
 User = get_user_model()
@@ -28,6 +29,15 @@ needs_is_active = pytest.mark.skipif(
 
 class TestContract(RowsContract):
     backend = DatabaseBackend
+
+
+@pytest.mark.once
+class TestContractByAnOpaqueId(OpaqueSubject, RowsContract):
+    backend = DatabaseBackend
+
+    def test_a_user_who_never_was_is_revoked(self, phone):
+        """Or was renewed since: while the session lives, the refresh says which."""
+        self.assert_stale(phone, sub=uuid4().urn)
 
 
 def rows_of(user):
@@ -393,3 +403,95 @@ def test_the_queryset_is_asked_for_with_each_check(phone, fetch, monkeypatch):
     check(phone)
     check(phone)
     assert asked_for == [User, User]
+
+
+# ``sub`` as an opaque id (s12)
+
+
+@pytest.fixture
+def opaque(settings):
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SUBJECT": "opaque"}
+
+
+@pytest.fixture
+def tablet(opaque, user, sign_in):
+    """A device whose tokens say one."""
+    return sign_in(user, "tablet")
+
+
+def test_by_an_opaque_id_everything_is_one_select_too(tablet, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        user = check(tablet)
+        str(user.get_username()), user.password
+    assert not [name for name in vars(user) if name.startswith("jwt_revoke")]
+
+
+def test_by_an_opaque_id_the_compiled_statement_serves_different_users(tablet, sign_in):
+    bob = sign_in(make_user("bob"))
+    backend = DatabaseBackend({})
+    names = [backend.check(claims_of(device)).get_username() for device in (tablet, bob, tablet)]
+    assert names == ["alice", "bob", "alice"]
+
+
+def test_an_opaque_id_of_another_user_is_refused(tablet, sign_in):
+    """User and session belong together, whatever the token says."""
+    bob = sign_in(make_user("bob"))
+    with pytest.raises(TokenRevoked, match="no such session"):
+        check(tablet, sub=claims_of(bob).sub)
+
+
+@pytest.mark.parametrize(("effect", "refusal"), [("access", TokenStale), ("session", TokenRevoked)])
+def test_a_renewed_id_is_refused_as_its_session_deserves(tablet, user, effect, refusal):
+    api.renew_subject(user, effect=effect)
+    with pytest.raises(refusal):
+        check(tablet)
+
+
+@pytest.mark.parametrize(("before", "after"), [("pk", "opaque"), ("opaque", "pk")])
+def test_a_token_from_before_the_setting_was_changed_has_to_be_refreshed(
+    user, sign_in, settings, before, after
+):
+    """Nobody is signed out: the refresh brings the other kind."""
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SUBJECT": before}
+    phone = sign_in(user)
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SUBJECT": after}
+    with pytest.raises(TokenStale):
+        check(phone)
+    api.end_session(phone.session_id)
+    with pytest.raises(TokenRevoked):
+        check(phone)
+
+
+def test_by_an_opaque_id_the_sites_manager_is_asked_too(
+    tablet, user, tenants, monkeypatch, django_assert_num_queries
+):
+    with django_assert_num_queries(1):
+        assert check(tablet) == user
+    monkeypatch.setattr(SameTenant, "visible", "somebody else")
+    with pytest.raises(TokenRefused):
+        check(tablet)
+
+
+def test_a_relation_is_fetched_along_by_an_opaque_id_too(
+    tablet, user, fetch, django_assert_num_queries
+):
+    fetch(with_state)
+    with django_assert_num_queries(1):
+        assert check(tablet).jwt_revoke_state.pk == user.pk
+
+
+def test_the_user_of_a_renewed_id_can_be_loaded_where_it_was_let_in(tablet, user):
+    """Invariant 2: a view that renews its own user may need a field afterwards."""
+    claims, backend = claims_of(tablet), DatabaseBackend({})
+    assert backend.check(claims) == backend.load(claims) == user
+    api.renew_subject(user)
+    assert backend.load(claims) == user
+
+
+def test_an_opaque_id_that_cannot_be_looked_up_is_503(tablet, settings, database_is_away):
+    """Invariant 4: also where the backend itself needs no row."""
+    path = "jwt_revoke.backends.stateless.StatelessBackend"
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "BACKEND": path}
+    with database_is_away():
+        response = tablet.get("/api/ping/")
+    assert (response.status_code, response["Retry-After"]) == (503, "1")

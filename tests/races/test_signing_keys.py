@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
 import jwt
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from rest_framework.test import APIClient
 
 from jwt_revoke import api, keystore, signing_keys
@@ -115,6 +116,25 @@ def test_a_compromise_and_a_rotation_at_once_leave_one_key_that_signs():
     assert key_ring().signing.kid != lost.kid
     after(days=1)
     assert len(key_ring().keys) == 1
+
+
+@pytest.mark.parametrize("change", ["retire", "rotate"])
+def test_a_transaction_that_began_before_does_not_undo_a_mark(user, change):
+    """Invariant 6: under REPEATABLE READ its snapshot shows the key as it was."""
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer: nobody else can commit meanwhile")
+    lost = signing_keys.create("default")
+    with transaction.atomic():
+        SigningKey.objects.count()
+        together(partial(compromise, lost.kid))
+        with suppress(signing_keys.KeyRefused, OperationalError):
+            if change == "retire":
+                signing_keys.retire("default", lost.kid)
+            else:
+                assert signing_keys.rotate("default").key != lost
+    marked = SigningKey.objects.get(kid=lost.kid)
+    assert marked.compromised_at
+    assert marked.private == ""
 
 
 @pytest.mark.parametrize("store", ["database", "settings"])

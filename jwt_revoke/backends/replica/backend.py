@@ -73,7 +73,11 @@ class ReplicaBackend(BaseBackend):
         state = self._state
         fresh = state if state.synced >= required else self._sync(required)
         if fresh is not None:
-            fresh.judge(claims, claims.sub if self._by_key else subject_of_user(claims))
+            user = claims.sub if self._by_key else subject_of_user(claims)
+            if user is None:
+                # Renewed since, or a key from before: the rows know which.
+                return self._database.check(claims)
+            fresh.judge(claims, user)
             return None
         # Still loading, far behind, or the log's connection is lost: no outage.
         self.fallbacks += 1

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ...database import SecondsAfter, Slot
 from ...log import BATCH_MEMBER
-from ...models import Revocation
+from ...models import ONLY_ROW, Generation, Revocation
 from .connection import LogConnection
 from .entry import Cursor, Entry
 from .state import CLOCK_SKEW, Loaded
@@ -63,6 +63,8 @@ class LogQueries:
             )
             for start in (moment, reached)
         )
+        everyone = Generation.objects.using(connection.using).filter(pk=ONLY_ROW)
+        self._everyone = _compiled(connection, everyone.values_list("value", "session_floor"))
         same = rows.filter(expires_at=reached, pk__gt=last).order_by("pk")
         self._same = _compiled(connection, same[:LOAD_PAGE])
 
@@ -75,6 +77,12 @@ class LogQueries:
         """The last numbered entry."""
         entries = [self._entry(row) for row in _run(connection, self._newest, {})]
         return Cursor(entries[0].sequence or 0, entries[0].uid) if entries else Cursor(0, "")
+
+    def everyone(self, connection: LogConnection) -> tuple[int, int]:
+        """The generation and its floor. Their entry leaves the log with the last honest token that
+        it covers, and whoever has a key that leaked can write an older generation for ever."""
+        rows = _run(connection, self._everyone, {})
+        return (rows[0][0], rows[0][1]) if rows else (0, 0)
 
     def members(self, connection: LogConnection, batch: str) -> Iterator[list[Loaded]]:
         """A batch, a page in memory at a time."""

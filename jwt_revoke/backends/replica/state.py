@@ -90,9 +90,13 @@ class ReplicaState:
         elif scope == SCOPE_TOKEN:
             self.tokens[subject] = expires
         else:  # everyone: two numbers for all, never forgotten
-            self.generation = max(self.generation, version or 0)
-            if effect == EFFECT_SESSION:
-                self.generation_floor = max(self.generation_floor, version or 0)
+            raised = version or 0
+            self.raise_generation(raised, raised if effect == EFFECT_SESSION else 0)
+
+    def raise_generation(self, generation: int, floor: int) -> None:
+        """Everybody's tokens must be of that generation, and their sessions above that floor."""
+        self.generation = max(self.generation, generation)
+        self.generation_floor = max(self.generation_floor, floor)
 
     def load(self, entries: Iterable[Loaded]) -> None:
         """``apply`` for many, without the cost of a call for each."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
@@ -23,7 +24,7 @@ from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.backends.replica import backend as module
 from jwt_revoke.backends.replica.state import NEVER, ReplicaState
 from jwt_revoke.backends.replica.stream import Stream
-from jwt_revoke.exceptions import TokenRevoked, Unavailable
+from jwt_revoke.exceptions import TokenRevoked, TokenStale, Unavailable
 from jwt_revoke.models import Revocation
 from jwt_revoke.testing import Device
 from tests.backends.contract import claims_of
@@ -757,3 +758,88 @@ def test_raw_sql_that_suspends_is_caught_where_the_user_is_read(
     refused_answer = phone.get("/api/me/")
     assert refused_answer.status_code == 401
     assert 'error="invalid_token"' in refused_answer["WWW-Authenticate"]
+
+
+# --- ``sub`` as an opaque id (s12)
+
+
+@pytest.fixture
+def opaque(replica: Any, settings: Any) -> Any:
+    """``opaque(**options)`` configures a replica for it and gives it, loaded."""
+
+    def configure(**options: Any) -> Any:
+        settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SUBJECT": "opaque"}
+        backend = replica(**options)
+        until_ready(backend)
+        return backend
+
+    return configure
+
+
+def test_an_opaque_id_is_looked_up_at_first_sight_and_remembered(
+    opaque: Any, user: Any, reads: list[str]
+) -> None:
+    backend = opaque(max_staleness=60)
+    phone, laptop = Device(user), Device(user)
+    reads.clear()
+    costs = []
+    for device in (phone, phone, laptop, phone):
+        claims = claims_of(device)
+        with CaptureQueriesContext(connection) as captured:
+            assert backend.check(claims) is None
+        costs.append(len(captured))
+    assert (costs, len(reads), backend.fallbacks) == ([1, 0, 0, 0], 0, 0)
+
+
+def test_by_an_opaque_id_a_request_asks_nobody_either(opaque: Any, user: Any) -> None:
+    opaque(max_staleness=60)
+    phone = Device(user)
+    assert phone.get("/api/ping/").status_code == 200
+    with CaptureQueriesContext(connection) as captured:
+        assert phone.get("/api/ping/").status_code == 200
+    assert len(captured) == 0
+
+
+@pytest.mark.parametrize("seen", [True, False])
+@pytest.mark.parametrize(("effect", "refusal"), [("access", TokenStale), ("session", TokenRevoked)])
+def test_a_renewed_id_is_refused_whether_or_not_it_is_remembered(
+    opaque: Any, user: Any, seen: bool, effect: str, refusal: type[Exception]
+) -> None:
+    """Invariant 1: by the check itself, whoever asks it."""
+    backend, claims = opaque(), claims_of(Device(user))
+    if seen:
+        assert backend.check(claims) is None
+    api.renew_subject(user, effect=effect)
+    with pytest.raises(refusal):
+        backend.check(claims)
+    assert backend.fallbacks == 0
+
+
+def test_a_renewal_is_seen_once_the_bound_has_passed(opaque: Any, clock: Clock, user: Any) -> None:
+    """Invariant 1: the log names the user by the key, as what is remembered does."""
+    backend, claims = opaque(max_staleness=10), claims_of(Device(user))
+    assert backend.check(claims) is None
+    api.renew_subject(user)
+    assert not refused(claims)
+    clock.now += 10.01
+    assert refused(claims)
+
+
+def test_a_key_from_before_is_judged_by_the_rows(opaque: Any, phone: Device, user: Any) -> None:
+    """The setting was changed on a running site: not let in, and not signed out."""
+    backend = opaque(max_staleness=60)
+    with pytest.raises(TokenStale):
+        backend.check(claims_of(phone))
+    api.revoke_user(user)
+    with pytest.raises(TokenRevoked):
+        backend.check(claims_of(phone))
+
+
+def test_by_an_opaque_id_async_code_learns_the_same(opaque: Any, clock: Clock, user: Any) -> None:
+    backend, claims = opaque(max_staleness=10), claims_of(Device(user))
+    assert async_to_sync(backend.acheck)(claims) is None
+    api.renew_subject(user)
+    clock.now += 10.01
+    for _past_the_bound_and_within_it in range(2):
+        with pytest.raises(TokenRevoked):
+            async_to_sync(backend.acheck)(claims)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.backends.contract import BackendContract
+from tests.backends.contract import BackendContract, OpaqueSubject
 from tests.backends.replica.following import Following
 
 # Committed for real: the log's own connection sees nothing else.
@@ -15,6 +15,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 class TestFollowingTheDatabase(Following, BackendContract):
     """Strict: one round trip each, and no Redis at all."""
+
+
+@pytest.mark.once
+class TestFollowingTheDatabaseByAnOpaqueId(OpaqueSubject, TestFollowingTheDatabase):
+    """The log names users by their keys; what a token says is looked up."""
 
 
 class TestFollowingRedis(Following, BackendContract):
