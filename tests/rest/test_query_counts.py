@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from jwt_revoke.keystore import forget_keys, key_ring
 from jwt_revoke.testing import Device
 from tests.conftest import PASSWORD, credentials
 from tests.wire import AUTH
@@ -107,6 +108,13 @@ def test_keys_in_the_database_cost_no_call_a_statement(call, stored_keys, phone,
     assert len(statements(call, phone, laptop)) == STATEMENTS[call]
 
 
+def test_a_process_reads_the_keys_by_two_more_at_its_first_token(phone, laptop):
+    forget_keys()
+    call = "any request of the site"
+    assert len(statements(call, phone, laptop)) == STATEMENTS[call] + 2
+    assert len(statements(call, phone, laptop)) == STATEMENTS[call]
+
+
 @pytest.mark.parametrize("call", ["any request of the site", "POST token/verify/, access token"])
 def test_authentication_only_reads(call, phone, laptop):
     """Invariant 7."""
@@ -122,6 +130,7 @@ def test_the_documentation_quotes_this_table():
 
 
 def test_the_first_sign_in_makes_the_state_row(user, anonymous):
+    key_ring()
     with CaptureQueriesContext(connection) as captured:
         assert anonymous.post(AUTH + "token/", credentials()).status_code == 200
     sent = [query["sql"] for query in captured if not query["sql"].startswith(NO_STATEMENTS)]
