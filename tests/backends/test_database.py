@@ -16,6 +16,7 @@ from jwt_revoke import api
 from jwt_revoke.backends.base import get_backend
 from jwt_revoke.backends.database import DatabaseBackend, _can_be_asked_for
 from jwt_revoke.exceptions import TokenRefused, TokenRevoked, TokenStale, Unavailable
+from jwt_revoke.keystore import key_ring
 from jwt_revoke.models import Generation, UserTokenState
 from tests.backends.contract import OpaqueSubject, RowsContract, claims_of
 from tests.conftest import make_user
