@@ -49,7 +49,7 @@ class RefreshClaims:
 
     session_id: UUID
     counter: int
-    key_id: bytes | None = field(default=None, compare=False)
+    key_id: bytes = field(default=b"", compare=False)
     """Of the key that it was signed with, where it was read from text."""
 
 

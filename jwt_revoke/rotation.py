@@ -90,10 +90,8 @@ def _refresh(using: str, token: RefreshClaims, request: HttpRequest | None) -> S
 
 def _require_key(token: RefreshClaims, facts: Facts) -> None:
     """Refuse a key that was compromised since this process read the keys."""
-    if token.key_id is not None:
-        ring = refresh_key_ring(facts.generation or 0)
-        if ring.find(token.key_id) is None:
-            raise TokenInvalid("unknown refresh key")
+    if refresh_key_ring(facts.generation or 0).find(token.key_id) is None:
+        raise TokenInvalid("unknown refresh key")
 
 
 def _rotate(using: str, token: RefreshClaims, now: datetime, request: HttpRequest | None) -> bool:

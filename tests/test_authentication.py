@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
+from django.db import OperationalError, connection
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -338,6 +339,19 @@ def test_without_a_row_a_subject_that_spells_no_key_is_refused(stateless, phone,
     said = {**decode_access(phone.access, key_ring()).payload, "sub": "neither number nor UUID"}
     token = encode_access(said, key_ring())
     assert_refused_header(ping(anonymous, f"Bearer {token}"), "stale")
+
+
+def test_an_opaque_id_whose_key_cannot_be_looked_up_is_503(stateless, settings, user):
+    """Invariant 4: the first sight of an id asks whose it is."""
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "SUBJECT": "opaque"}
+    phone = Device(user)
+
+    def refuse(execute, sql, *args):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with connection.execute_wrapper(refuse):
+        assert phone.get("/api/ping/").status_code == 503
+    assert phone.get("/api/ping/").status_code == 200
 
 
 def test_a_middleware_sees_the_user_that_the_view_saw(stateless, phone):

@@ -26,6 +26,8 @@ from jwt_revoke.conf import SETTING_NAMES
 from jwt_revoke.signing_keys import create
 from jwt_revoke.throttles import SCOPES
 
+pytestmark = pytest.mark.once
+
 OURS = "jwt_revoke.authentication.JWTAuthentication"
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----"
 KEY = "a-key-for-tests-of-more-than-thirty-two-bytes"

@@ -7,6 +7,8 @@ import pytest
 from jwt_revoke.claims import MAX_ID_LENGTH, RESERVED, Claims
 from jwt_revoke.exceptions import TokenInvalid
 
+pytestmark = pytest.mark.once
+
 SID = "7c1f1f9e-3f5c-4a39-8b51-f3f0a6a5d9c1"
 PAYLOAD = {
     "token_type": "access",

@@ -31,6 +31,8 @@ from jwt_revoke.exceptions import TokenExpired, TokenInvalid
 from jwt_revoke.keys import ASYMMETRIC, SYMMETRIC, KeyRing, RefreshKey, RefreshKeyRing, load_key
 from tests.test_keys import PRIVATE, SECRET, pem
 
+pytestmark = pytest.mark.once
+
 RING = KeyRing((load_key("HS256", SECRET),))
 REFRESH = RefreshKeyRing((RefreshKey.from_secret(SECRET.encode()),))
 SESSION = UUID("7c1f1f9e-3f5c-4a39-8b51-f3f0a6a5d9c1")

@@ -8,6 +8,8 @@ from django.test import override_settings
 from jwt_revoke.conf import SETTING_NAMES, conf
 from jwt_revoke.devices import name_device
 
+pytestmark = pytest.mark.once
+
 DEFAULTS = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
     "SESSION_IDLE_TIMEOUT": timedelta(days=14),

@@ -12,6 +12,8 @@ from jwt_revoke import encryption
 from jwt_revoke.encryption import decrypt, encrypt, is_current
 from jwt_revoke.keys import KeyUnusable
 
+pytestmark = pytest.mark.once
+
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 TEXT = "-----BEGIN PRIVATE KEY-----"
 

@@ -13,7 +13,7 @@ from jwt_revoke.log import Cause
 from jwt_revoke.signing_keys import compromise, create, rotate
 from tests.stored import after
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 OTHER_KEY = "another-key-for-tests-of-more-than-32-bytes"
 

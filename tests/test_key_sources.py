@@ -40,7 +40,7 @@ def clock(monkeypatch):
     return go_on
 
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 
 def kids():

@@ -26,6 +26,8 @@ from jwt_revoke.keys import (
     thumbprint,
 )
 
+pytestmark = pytest.mark.once
+
 SECRET = "a secret of at least sixty-four bytes, as HS512 asks for: 0123456789"
 
 

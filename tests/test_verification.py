@@ -218,6 +218,14 @@ def test_a_process_whose_every_key_is_marked_answers_503(user, two_keys, setting
     assert phone.get("/api/auth/jwks.json").json() == {"keys": []}
 
 
+def test_a_process_whose_every_refresh_key_is_marked_answers_503(user, settings):
+    old = settings.JWT_REVOKE["REFRESH_KEYS"]
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "REFRESH_KEYS": [OTHER_KEY, *old]}
+    compromise("default", refresh_key_ring().keys[1].key_id.hex(), LEAK)
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "REFRESH_KEYS": old}
+    assert APIClient().post("/api/auth/token/", credentials()).status_code == 503
+
+
 def test_a_process_that_starts_knows_what_is_marked(phone, two_keys, stateless):
     """Invariant 6. No backend judges these: log-out, the published keys, the stateless one."""
     _new, lost = two_keys

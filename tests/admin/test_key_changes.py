@@ -38,6 +38,8 @@ from tests.admin.signing import (
 )
 from tests.stored import after, signer
 
+pytestmark = pytest.mark.once
+
 # --- what a page says before anything is done
 
 

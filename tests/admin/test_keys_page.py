@@ -40,6 +40,8 @@ from tests.admin.signing import (
 from tests.conftest import make_user
 from tests.stored import after, signer
 
+pytestmark = pytest.mark.once
+
 ELSEWHERE = django_admin.AdminSite("elsewhere")
 ELSEWHERE.register(SigningKey, SigningKeyAdmin)
 urlpatterns = [path("", include("tests.admin.urls")), path("elsewhere/", ELSEWHERE.urls)]

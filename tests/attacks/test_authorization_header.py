@@ -6,6 +6,8 @@ import pytest
 
 from tests.wire import assert_refused_header
 
+pytestmark = pytest.mark.once
+
 PING = "/api/ping/"
 
 

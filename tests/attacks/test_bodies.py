@@ -113,6 +113,7 @@ def test_a_value_that_only_some_fields_take(phone, method, path, field, value):
     assert response.status_code in {200, 204, 400, 401}, response.content[:200]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize(
     "body", ["[]", "null", "1", '"x"', "[[]]", "true", '[{"refresh": "x"}]'], ids=str
@@ -121,6 +122,7 @@ def test_json_that_is_no_object(phone, method, path, body):
     assert_an_answer(send(phone, method, path, body), 400)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize(
     "body",
@@ -131,11 +133,13 @@ def test_bad_json(phone, method, path, body):
     assert_an_answer(send(phone, method, path, body), 400)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", ["token/", "token/refresh/", "token/verify/", "token/blacklist/"])
 def test_an_empty_body(phone, path):
     assert_an_answer(send(phone, "post", path, b""), 400)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize("media", ["text/plain", "application/xml", "image/png", "x", "/", "a/b/c"])
 def test_an_unknown_media_type(phone, method, path, media):
@@ -150,6 +154,7 @@ CHARSETS = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("charset", CHARSETS)
 @pytest.mark.parametrize("media", ["application/json", "application/x-www-form-urlencoded"])
 def test_a_strange_charset(db, anonymous, charset, media):
@@ -174,6 +179,7 @@ def part(disposition, value, boundary="xx", more=""):
     return head.encode() + value + b"\r\n"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("charset", CHARSETS)
 def test_a_strange_charset_of_a_multipart_body(db, anonymous, charset):
     response = anonymous.generic(
@@ -222,6 +228,7 @@ BROKEN_MULTIPART = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("body", BROKEN_MULTIPART)
 @pytest.mark.parametrize(("method", "path"), PATHS)
 def test_a_broken_multipart_body(phone, method, path, body):
@@ -240,6 +247,7 @@ FORMS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("body", FORMS)
 @pytest.mark.parametrize(("method", "path"), PATHS)
 def test_a_broken_form(phone, method, path, body):
@@ -313,6 +321,7 @@ def test_the_server_of_these_tests_works(server):
     assert status == 200
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "length",
     ["", "0", "5", "65536", "65537", "-1", "x", "1e3", "0x10", " 5", "5 5", "٣", "²", "1.5", "+5",

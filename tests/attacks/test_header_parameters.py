@@ -8,6 +8,8 @@ import pytest
 
 from tests.attacks.forging import MISSING, b64, changed, forged, parts_of, signed
 
+pytestmark = pytest.mark.once
+
 FLAG = "attacker.example"
 
 

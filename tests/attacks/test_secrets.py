@@ -37,6 +37,8 @@ from tests.stored import after
 from tests.views import PingView
 from tests.wire import AUTH
 
+pytestmark = pytest.mark.once
+
 NEW_PASSWORD = "an entirely different passphrase"
 
 

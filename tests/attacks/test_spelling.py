@@ -11,6 +11,8 @@ import pytest
 from tests.attacks.forging import b64, changed, forged, parts_of, signed
 from tests.wire import AUTH, assert_refused_header
 
+pytestmark = pytest.mark.once
+
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
 

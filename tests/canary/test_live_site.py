@@ -13,7 +13,7 @@ from jwt_revoke.canary import measuring
 from jwt_revoke.models import DeviceSession
 from tests.canary.serving import gunicorn
 
-pytestmark = pytest.mark.races
+pytestmark = [pytest.mark.once, pytest.mark.races]
 REPLICA = "jwt_revoke.backends.replica.ReplicaBackend"
 STATELESS = "jwt_revoke.backends.stateless.StatelessBackend"
 WORKERS = 4

@@ -12,7 +12,11 @@ from jwt_revoke.models import Revocation, SigningKey
 from tests.management.test_jwt_revoke import run
 from tests.stored import after, signer
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stored_keys")]
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("stored_keys"),
+]
 
 
 def keys(*arguments):

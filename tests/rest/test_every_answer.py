@@ -11,6 +11,8 @@ from jwt_revoke.urls import urlpatterns
 from tests.conftest import PASSWORD, credentials
 from tests.wire import AUTH
 
+pytestmark = pytest.mark.once
+
 ANYBODY = {
     "token": "post",
     "token_refresh": "post",

@@ -14,6 +14,8 @@ from jwt_revoke.signing_keys import compromise, create, rotate
 from tests.stored import after
 from tests.wire import AUTH
 
+pytestmark = pytest.mark.once
+
 URL = AUTH + "jwks.json"
 
 

@@ -17,7 +17,7 @@ from jwt_revoke.signing_keys import compromise, rotate
 from tests.stored import after
 from tests.strategies.over_http import Phone, log
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stored_keys")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stored_keys")]
 
 LEAK = Cause("key_compromised")
 
