@@ -32,6 +32,7 @@ from jwt_revoke.permissions import (
     InsufficientAuthentication,
     RecentlyAuthenticated,
 )
+from jwt_revoke.testing import Device
 from tests.conftest import PASSWORD
 from tests.wire import (
     INVALID_TOKEN,

@@ -12,7 +12,7 @@ from tests.backends.replica.following import until
 from tests.stored import after, elsewhere
 from tests.strategies.over_http import Phone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stored_keys")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stored_keys")]
 
 
 def published(client):
