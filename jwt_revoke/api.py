@@ -134,7 +134,8 @@ def revoke_token(
     """Deny one access token until it expires; given a refresh token, end its session.
 
     ``token``: its text, the ``Claims`` in ``request.auth``, or a dict of verified claims.
-    False = it was revoked already. Raises ``TokenInvalid`` for a token that is not ours.
+    False = it was revoked already. Raises ``TokenInvalid`` for a token that is not ours, and
+    ``TokenStale`` for one whose key was taken out of use: it opens nothing anyway.
     """
     if isinstance(token, str) and looks_like_refresh(token):
         session_id = decode_refresh(token, refresh_key_ring()).session_id
