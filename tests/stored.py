@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.db.models import F
 
 from jwt_revoke import keystore
 from jwt_revoke.models import SigningKey
 
 TERMS = ("created_at", "not_before", "signs_until", "verifies_until", "compromised_at")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """``clock(seconds)``: time passes for this process's copy of the keys."""
+    now = [1000.0]
+    monkeypatch.setattr(keystore, "clock", lambda: now[0])
+
+    def go_on(seconds: float) -> None:
+        now[0] += seconds
+
+    return go_on
 
 
 def after(**delta: float) -> None:

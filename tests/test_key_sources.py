@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from jwt_revoke import keystore
 from jwt_revoke.key_sources import lead, overlap
 from jwt_revoke.keystore import key_ring
+from tests.stored import clock
 from tests.test_keys import P256, pem
 from tests.test_keystore import KEYS
 
@@ -28,17 +28,7 @@ def files(tmp_path, settings):
     return write
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """``clock(seconds)`` goes on."""
-    now = [1000.0]
-    monkeypatch.setattr(keystore, "clock", lambda: now[0])
-
-    def go_on(seconds):
-        now[0] += seconds
-
-    return go_on
-
+__all__ = ["clock"]
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db]
 

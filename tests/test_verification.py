@@ -30,27 +30,15 @@ from jwt_revoke.testing import Device
 from jwt_revoke.verification import verified_claims
 from tests.attacks.forging import b64, changed, parts_of
 from tests.conftest import credentials
-from tests.stored import after, elsewhere
+from tests.stored import after, clock, elsewhere
 from tests.strategies.conftest import replica, stateless
 
-__all__ = ["replica", "stateless"]
+__all__ = ["clock", "replica", "stateless"]
 
 pytestmark = pytest.mark.django_db
 
 LEAK = Cause("key_compromised")
 OTHER_KEY = "another-key-for-tests-of-more-than-32-bytes"
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """``clock(seconds)``: this process's clock goes on."""
-    now = [1000.0]
-    monkeypatch.setattr(keystore, "clock", lambda: now[0])
-
-    def go_on(seconds):
-        now[0] += seconds
-
-    return go_on
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import django
 from django.contrib import admin, messages
@@ -32,13 +32,7 @@ from ..key_listing import COMPROMISED, ListedKey, listed
 from ..models import SigningKey, write_alias
 from ..signing_keys import KeyRefused
 from .key_changes import STORE, TIME, Compromise, Create, KeyChange, Retire, Rotate
-from .readonly import tell_unavailable
-
-if TYPE_CHECKING:
-    # Generic to the type checker only: Django's classes can't be subscripted at run time.
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin
+from .readonly import UntouchableAdmin, tell_unavailable
 
 KEPT: Final[Mapping[str, str | Promise]] = {
     "settings": _("settings"),
@@ -62,7 +56,7 @@ class Row:
 
 
 @admin.register(SigningKey)
-class SigningKeyAdmin(_ModelAdmin):
+class SigningKeyAdmin(UntouchableAdmin):
     """All keys, those of the settings and files too; no permission opens it to anybody else."""
 
     fields = (
@@ -77,15 +71,6 @@ class SigningKeyAdmin(_ModelAdmin):
         # A site's own user model may lack either.
         user = request.user
         return bool(getattr(user, "is_superuser", False)) and bool(getattr(user, "is_active", True))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_urls(self) -> list[URLPattern]:
         def change(route: str, kind: type[KeyChange], name: str) -> URLPattern:

@@ -38,8 +38,21 @@ class BoundedPaginator(_Paginator):
         return rows.order_by()[:COUNTED].count()
 
 
-class ReadOnlyAdmin(_ModelAdmin):
-    """Nobody adds, changes or deletes here; the log is append-only and sessions are ended."""
+class UntouchableAdmin(_ModelAdmin):
+    """Nobody adds, changes or deletes a row here by Django's own forms."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(UntouchableAdmin):
+    """Rows to look at, however many: the log is append-only and sessions are ended."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -54,15 +67,6 @@ class ReadOnlyAdmin(_ModelAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
         return (queryset.filter(self.matching(term)) if term else queryset), False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def keys_of_users(term: str) -> list[Any]:

@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,25 +60,27 @@ def database_of_this_process() -> str:
     return urlsplit(url)._replace(path=f"/browser_{process}").geturl()
 
 
-@pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def served(folder: Path, **environment: str) -> Iterator[str]:
     """The address of the example project, served as a newcomer would serve it."""
-    folder = tmp_path_factory.mktemp("site")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    database = database_of_this_process() or f"sqlite:///{folder / 'site.sqlite3'}"
     # What tells this test-suite's own Django what to do is none of the site's business.
-    environment = {
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("DJANGO_", "JWT_REVOKE_", "COVERAGE_")) and name != "REDIS_URL"
-    } | {"DATABASE_URL": database, "DJANGO_SECRET_KEY": "browser-tests-only-" + "k" * 40}
+    }
+    own = {
+        "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
+        "DJANGO_SECRET_KEY": "browser-tests-only-" + "k" * 40,
+    }
     output = folder / "output.txt"
     with output.open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "example_project", "--port", str(port)],
             cwd=ROOT,
-            env=environment,
+            env=inherited | own | environment,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -86,6 +89,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
     finally:
         end_process(server)
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The site that most tests share."""
+    database = database_of_this_process()
+    elsewhere = {"DATABASE_URL": database} if database else {}
+    with served(tmp_path_factory.mktemp("site"), **elsewhere) as address:
+        yield address
 
 
 @pytest.fixture(scope="package")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +9,8 @@ import pytest
 from cryptography.fernet import Fernet
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, wait_until_served
+from tests.browser.conftest import served
 from tests.browser.people import AdminPage
-from tests.services.server import end_process, free_port
 
 KEYS = "/admin/jwt_revoke/signingkey/"
 MOST_TABS = 80
@@ -23,30 +19,12 @@ MOST_TABS = 80
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The example project with stored keys, and a database of its own: its keys are compromised."""
-    folder = tmp_path_factory.mktemp("site")
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
-        "DJANGO_SECRET_KEY": "browser-tests-only-" + "k" * 40,
+    stored = {
         "DJANGO_SETTINGS_MODULE": "tests.browser.stored_keys",
         "BROWSER_KEY_ENCRYPTION_KEY": Fernet.generate_key().decode(),
     }
-    output = folder / "output.txt"
-    with output.open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "example_project", "--port", str(port)],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_until_served(f"{address}/api/open/", server, output)
+    with served(tmp_path_factory.mktemp("site"), **stored) as address:
         yield address
-    finally:
-        end_process(server)
 
 
 def tab_to(page: Page, name: str) -> None:
