@@ -30,7 +30,7 @@ from .conf import conf
 from .deferred import can_defer, deferred_user
 from .exceptions import TokenInvalid, TokenRefused, Unavailable
 from .models import write_alias
-from .standing import user_key
+from .subjects import user_key
 from .verification import verified_claims
 
 logger: Final = logging.getLogger("jwt_revoke")

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_noop as _
 
 from .clock import moment
 from .conf import conf
+from .key_compromise import REFRESH
 from .key_sources import configured_keys, configured_refresh_keys, succeeded
 from .keystore import forget_keys, key_ring, refresh_key_ring
 from .models import SigningKey
-from .signing_keys import REFRESH
 
 SIGNS: Final = _("signs")
 TO_SIGN: Final = _("to sign")

@@ -1,4 +1,4 @@
-"""Stored keys from the cradle to the grave: created, rotated, retired; or compromised (s10, s34).
+"""Stored keys from the cradle to the grave: created, rotated, retired (s34).
 
 Every term is set in one transaction when a rotation begins, and each process keeps to it by its
 clock: published, then signing, then verifying what is still out, then nothing. So nobody has to
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -28,21 +27,12 @@ from .conf import conf
 from .database import atomically, insert_missing, lock_rows
 from .encryption import decrypt, encrypt, is_current
 from .exceptions import JWTRevokeError
-from .key_sources import configured_keys, configured_refresh_keys, lead, overlap
+from .key_sources import lead, overlap
 from .keys import KeyUnusable, load_key, make_material
 from .keystore import forget_keys
-from .log import Cause, publish_again
-from .models import EFFECT_ACCESS, EFFECT_SESSION, ONLY_ROW, Generation, SigningKey
-from .revocation import revoke_everyone
+from .models import ONLY_ROW, Generation, SigningKey
 
 logger: Final = logging.getLogger("jwt_revoke")
-
-REASON: Final = "key_compromised"
-REFRESH: Final = "refresh"
-"""``algorithm`` of the row that marks a compromised key of the refresh tokens."""
-
-
-_REFRESH_ID: Final = re.compile("[0-9a-f]{8}")
 
 
 class KeyRefused(JWTRevokeError):
@@ -68,9 +58,9 @@ def create(using: str, algorithm: str | None = None) -> SigningKey:
     """
     _require_store()
     with atomically(using, refusable=True):
-        _lock(using)
-        key = _made(using, algorithm or conf.ALGORITHM)
-        _forget_after_commit(using)
+        lock_keys(using)
+        key = make_key(using, algorithm or conf.ALGORITHM)
+        forget_after_commit(using)
     return key
 
 
@@ -85,10 +75,10 @@ def rotate(using: str, algorithm: str | None = None, *, due_only: bool = False) 
     """
     _require_store()
     with atomically(using, refusable=True):
-        _lock(using)
+        lock_keys(using)
         _encrypt_anew(using)
         now = timezone.now()
-        keys = _sound(using)
+        keys = sound_keys(using)
         coming = keys.filter(not_before__gt=now).order_by("not_before").first()
         if coming is not None:
             return Rotation(coming, begun=False)
@@ -97,10 +87,10 @@ def rotate(using: str, algorithm: str | None = None, *, due_only: bool = False) 
         waiting = keys.filter(not_before=None, verifies_until=None)
         key = waiting.filter(algorithm=algorithm or conf.ALGORITHM).order_by("created_at").first()
         if key is None:
-            key = _made(using, algorithm or conf.ALGORITHM)
+            key = make_key(using, algorithm or conf.ALGORITHM)
         begins = max(now, key.created_at + timedelta(seconds=lead()))
-        _succeed(using, key, begins)
-        _forget_after_commit(using)
+        succeed(using, key, begins)
+        forget_after_commit(using)
     logger.info("Signing keys: %s signs from %s", key.kid, begins)
     return Rotation(key, begun=True)
 
@@ -112,8 +102,8 @@ def retire(using: str, kid: str, *, force: bool = False) -> SigningKey:
     signed may live. Raises ``KeyRefused``.
     """
     with atomically(using, refusable=True):
-        _lock(using)
-        key = _sound(using).filter(kid=kid).first()
+        lock_keys(using)
+        key = sound_keys(using).filter(kid=kid).first()
         if key is None:
             raise KeyRefused(_("There is no stored key of that id which could be retired."))
         now = timezone.now()
@@ -132,50 +122,9 @@ def retire(using: str, kid: str, *, force: bool = False) -> SigningKey:
         key.signs_until = key.verifies_until = now
         key.private = ""
         key.save(using=using)
-        _forget_after_commit(using)
+        forget_after_commit(using)
     logger.info("Signing keys: %s retired", kid)
     return key
-
-
-@sensitive_variables()
-def compromise(
-    using: str,
-    kid: str,
-    cause: Cause,
-    effect: str | None = None,
-    algorithm: str | None = None,
-    *,
-    force: bool = False,
-) -> bool:
-    """That key verifies nothing any more, anywhere, within the backend's bound; False = already.
-
-    ``kid``: of a stored key, of one in the settings or in a file, or the id of a refresh key. With
-    it goes a revocation of everyone: effect ``access`` where the key signed access tokens (clients
-    refresh under another key), ``session`` where it signed refresh tokens. Where no other key
-    signs, a new one (of ``algorithm``) is stored and signs at once. Raises ``KeyRefused``; for an
-    id that is nobody's (one that was taken out of the settings already) unless ``force``.
-    """
-    with atomically(using, refusable=True):
-        _lock(using)
-        known = lock_rows(SigningKey.objects.using(using)).filter(kid=kid).first()
-        if known is not None and known.compromised_at is not None:
-            publish_again(using)
-            return False
-        row = known or _mark_of(kid, force=force)
-        if row.algorithm == REFRESH:
-            _require_another(using, [key.key_id.hex() for key in configured_refresh_keys()], kid)
-            effect = EFFECT_SESSION
-        now = timezone.now()
-        row.compromised_at = row.verifies_until = row.signs_until = now
-        row.private = ""
-        row.save(using=using)
-        if row.algorithm != REFRESH:
-            stored = known is not None
-            _replace(using, row, stored=stored, algorithm=algorithm or conf.ALGORITHM)
-        _forget_after_commit(using)
-        revoke_everyone(using, cause, effect or EFFECT_ACCESS)
-    logger.warning("Signing keys: %s is compromised", kid)
-    return True
 
 
 def _require_store() -> None:
@@ -188,7 +137,8 @@ def _require_store() -> None:
         )
 
 
-def _lock(using: str) -> None:
+def lock_keys(using: str) -> None:
+    """Hold every change of keys back but this transaction's."""
     rows = Generation.objects.using(using).filter(pk=ONLY_ROW)
     # An update that changes nothing: the one lock that every database has.
     if not rows.update(value=F("value")):
@@ -196,13 +146,15 @@ def _lock(using: str) -> None:
         rows.update(value=F("value"))
 
 
-def _sound(using: str) -> QuerySet[SigningKey]:
+def sound_keys(using: str) -> QuerySet[SigningKey]:
+    """The stored keys that are not compromised."""
     # Locked, although whoever changes them holds the lock: a snapshot that began before would show
     # a key as it was before it was marked.
     return lock_rows(SigningKey.objects.using(using)).filter(compromised_at=None)
 
 
-def _made(using: str, algorithm: str) -> SigningKey:
+def make_key(using: str, algorithm: str) -> SigningKey:
+    """A new stored key, without terms. Raises ``KeyRefused``."""
     try:
         # On a command line an id that begins with a hyphen would be an option.
         while (key := load_key(algorithm, material := make_material(algorithm))).kid[0] == "-":
@@ -230,67 +182,19 @@ def _is_due(keys: QuerySet[SigningKey], now: datetime) -> bool:
     return now + timedelta(seconds=lead()) >= newest.not_before + conf.KEY_ROTATION_PERIOD
 
 
-def _succeed(using: str, key: SigningKey, begins: datetime) -> None:
+def succeed(using: str, key: SigningKey, begins: datetime) -> None:
     """From then on ``key`` signs, and what signs before it does no more."""
     key.not_before = begins
     key.save(using=using, update_fields=["not_before"])
-    earlier = _sound(using).exclude(kid=key.kid).filter(not_before__lte=begins)
+    earlier = sound_keys(using).exclude(kid=key.kid).filter(not_before__lte=begins)
     earlier.filter(Q(signs_until=None) | Q(signs_until__gt=begins)).update(
         signs_until=begins, verifies_until=begins + timedelta(seconds=overlap())
     )
 
 
-def _replace(using: str, lost: SigningKey, *, stored: bool, algorithm: str) -> None:
-    """See that some key signs from now on, that the thief does not have."""
-    if conf.KEY_STORE != "database":
-        _require_another(using, [timed.key.kid for timed in configured_keys()], lost.kid)
-        return
-    if stored and lost.not_before is None:
-        return  # it waited
-    now = timezone.now()
-    keys = _sound(using)
-    signing = keys.filter(Q(signs_until=None) | Q(signs_until__gt=now), not_before__lte=now)
-    if signing.exists():
-        if lost.not_before is not None and lost.not_before > now:
-            # It was to be succeeded by the one that is lost, and goes on.
-            signing.update(signs_until=None, verifies_until=None)
-        return
-    coming = keys.filter(not_before__gt=now).order_by("not_before").first()
-    _succeed(using, _made(using, algorithm), now)
-    if coming is not None:
-        _succeed(using, coming, coming.not_before or now)
-
-
-def _mark_of(kid: str, *, force: bool) -> SigningKey:
-    """A row for a key that is not stored."""
-    now = timezone.now()
-    for timed in configured_keys():
-        if timed.key.kid == kid:
-            return SigningKey(kid=kid, algorithm=timed.key.algorithm, created_at=now)
-    for key in configured_refresh_keys():
-        if key.key_id.hex() == kid:
-            return SigningKey(kid=kid, algorithm=REFRESH, created_at=now)
-    if not force:
-        raise KeyRefused(_("There is no key of that id."))
-    algorithm = REFRESH if _REFRESH_ID.fullmatch(kid) else ""
-    return SigningKey(kid=kid, algorithm=algorithm, created_at=now)
-
-
-def _require_another(using: str, configured: list[str], kid: str) -> None:
-    rows = lock_rows(SigningKey.objects.using(using)).exclude(compromised_at=None)
-    marked = {kid, *rows.values_list("kid", flat=True)}
-    if not set(configured) - marked:
-        raise KeyRefused(
-            _(
-                "It is the only key there: put a new one first in the settings, deploy, and then "
-                "mark this one."
-            )
-        )
-
-
 def _encrypt_anew(using: str) -> None:
     """Bring what is stored under the first encryption key, so that an older one can go."""
-    for row in _sound(using).exclude(private=""):
+    for row in sound_keys(using).exclude(private=""):
         try:
             if not is_current(row.private):
                 row.private = encrypt(decrypt(row.private))
@@ -299,5 +203,6 @@ def _encrypt_anew(using: str) -> None:
             logger.error("Stored key %s: %s", row.kid, error)  # noqa: TRY400  (says all there is)
 
 
-def _forget_after_commit(using: str) -> None:
+def forget_after_commit(using: str) -> None:
+    """Let this process read the keys again, once they are changed."""
     transaction.on_commit(forget_keys, using=using, robust=True)

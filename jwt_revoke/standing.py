@@ -7,15 +7,14 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import DataError, Error
+from django.core.exceptions import FieldDoesNotExist
+from django.db import DataError
 from django.db.models import (
     Exists,
     Expression,
@@ -31,8 +30,7 @@ from django.utils import timezone
 
 from .claims import Claims
 from .conf import DEFAULT_WATCHED_FIELDS, conf
-from .database import describe
-from .exceptions import TokenRevoked, TokenStale, Unavailable
+from .exceptions import TokenRevoked, TokenStale
 from .models import (
     ONLY_ROW,
     SCOPE_TOKEN,
@@ -40,8 +38,8 @@ from .models import (
     Generation,
     Revocation,
     UserTokenState,
-    write_alias,
 )
+from .subjects import user_key
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -50,7 +48,6 @@ THIS_SESSION: Final = "jwt_revoke_this_session"
 _PREFIX: Final = "jwt_revoke_fact_"
 OPAQUE_SUBJECT: Final = "jwt_revoke_state__subject"
 """Where a user's opaque id is, from the user."""
-_SUBJECTS_KNOWN: Final = 10_000
 
 
 class Facts(NamedTuple):
@@ -199,59 +196,6 @@ def all_ended_since(using: str, claims: Claims) -> bool:
     except (DataError, OverflowError, ValueError):
         floor = None  # a key that no column of the user model's can hold
     return floor is None or claims.ver < floor
-
-
-def user_key(claims: Claims) -> Any:
-    """The primary key of whom ``sub`` means, or ``None`` when it is none of the user model's.
-
-    An opaque id is looked up, and remembered: whose it was never changes, whatever becomes of it.
-    Raises ``Unavailable``.
-    """
-    if conf.SUBJECT == "opaque":
-        subject = opaque_subject(claims)
-        try:
-            return None if subject is None else _key_of_subject(write_alias(), subject)
-        except LookupError:
-            return None
-        except Error as error:
-            raise Unavailable(describe(error)) from error
-    key = get_user_model()._meta.pk
-    try:
-        found = key.to_python(claims.sub)
-    except ValidationError:
-        return None
-    # A second spelling of the same key (" 1", "٣") is none of ours.
-    return found if str(found) == claims.sub else None
-
-
-def opaque_subject(claims: Claims) -> UUID | None:
-    """The opaque id that ``sub`` is, or ``None`` for anything else: a key, from before.
-
-    Spelt as a URN (RFC 9562 §4), which no key is, not even a UUID: neither is taken for the other.
-    """
-    try:
-        subject = UUID(claims.sub)
-    except ValueError:
-        return None
-    return subject if subject.urn == claims.sub else None
-
-
-def subject_of_user(claims: Claims) -> str | None:
-    """The user as the log names them: by the key, whatever ``sub`` says. ``None`` = nobody's."""
-    if conf.SUBJECT != "opaque":
-        return claims.sub
-    key = user_key(claims)
-    return None if key is None else str(key)
-
-
-@lru_cache(_SUBJECTS_KNOWN)
-def _key_of_subject(using: str, subject: UUID) -> Any:
-    """Raises ``LookupError`` for an id that is nobody's, which is not remembered."""
-    states = UserTokenState.objects.using(using).filter(subject=subject)
-    key = states.values_list("pk", flat=True).first()
-    if key is None:
-        raise LookupError
-    return key
 
 
 def _superseded(what: str, claims: Claims, said: int, stands: int) -> str:

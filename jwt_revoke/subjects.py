@@ -1,4 +1,4 @@
-"""Primary keys as the log spells them (``subject``), and back, in SQL; and UUIDs made there.
+"""Whom a token's ``sub`` means; and primary keys as the log spells them, and back, in SQL.
 
 ``str(pk)`` must come out the same from Python and from every database: a replica looks a token's
 ``sub`` up by its text.
@@ -6,13 +6,77 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
+from uuid import UUID
 
-from django.db import connections, models
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import Error, connections, models
 from django.db.models import Expression, F, Func, Value
 from django.db.models.functions import Cast, Concat, Replace, Substr
 
+from .claims import Claims
+from .conf import conf
+from .database import describe
+from .exceptions import Unavailable
+from .models import UserTokenState, write_alias
+
+_SUBJECTS_KNOWN: Final = 10_000
 _UUID_GROUPS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+
+
+def user_key(claims: Claims) -> Any:
+    """The primary key of whom ``sub`` means, or ``None`` when it is none of the user model's.
+
+    An opaque id is looked up, and remembered: whose it was never changes, whatever becomes of it.
+    Raises ``Unavailable``.
+    """
+    if conf.SUBJECT == "opaque":
+        subject = opaque_subject(claims)
+        try:
+            return None if subject is None else _key_of_subject(write_alias(), subject)
+        except LookupError:
+            return None
+        except Error as error:
+            raise Unavailable(describe(error)) from error
+    key = get_user_model()._meta.pk
+    try:
+        found = key.to_python(claims.sub)
+    except ValidationError:
+        return None
+    # A second spelling of the same key (" 1", "٣") is none of ours.
+    return found if str(found) == claims.sub else None
+
+
+def opaque_subject(claims: Claims) -> UUID | None:
+    """The opaque id that ``sub`` is, or ``None`` for anything else: a key, from before.
+
+    Spelt as a URN (RFC 9562 §4), which no key is, not even a UUID: neither is taken for the other.
+    """
+    try:
+        subject = UUID(claims.sub)
+    except ValueError:
+        return None
+    return subject if subject.urn == claims.sub else None
+
+
+def subject_of_user(claims: Claims) -> str | None:
+    """The user as the log names them: by the key, whatever ``sub`` says. ``None`` = nobody's."""
+    if conf.SUBJECT != "opaque":
+        return claims.sub
+    key = user_key(claims)
+    return None if key is None else str(key)
+
+
+@lru_cache(_SUBJECTS_KNOWN)
+def _key_of_subject(using: str, subject: UUID) -> Any:
+    """Raises ``LookupError`` for an id that is nobody's, which is not remembered."""
+    states = UserTokenState.objects.using(using).filter(subject=subject)
+    key = states.values_list("pk", flat=True).first()
+    if key is None:
+        raise LookupError
+    return key
 
 
 class RandomUUID(Func):

@@ -7,10 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jwt_revoke import keystore
+from jwt_revoke.key_compromise import compromise
 from jwt_revoke.key_listing import listed
 from jwt_revoke.key_sources import lead, overlap
 from jwt_revoke.log import Cause
-from jwt_revoke.signing_keys import compromise, create, rotate
+from jwt_revoke.signing_keys import create, rotate
 from tests.stored import after
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db]

@@ -28,14 +28,12 @@ from jwt_revoke.standing import (
     is_active,
     judge,
     live_sessions,
-    opaque_subject,
     password_fingerprint,
     require_session,
-    subject_of_user,
     unknown_watched_fields,
-    user_key,
     watched_fields,
 )
+from jwt_revoke.subjects import opaque_subject, subject_of_user, user_key
 from jwt_revoke.testing import Device
 
 pytestmark = pytest.mark.database

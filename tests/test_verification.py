@@ -21,11 +21,12 @@ from jwt_revoke.exceptions import (
     Unavailable,
     UnknownKey,
 )
+from jwt_revoke.key_compromise import compromise
 from jwt_revoke.keys import KeyRing
 from jwt_revoke.keystore import key_ring, refresh_key_ring, signing_key_ring
 from jwt_revoke.log import Cause
 from jwt_revoke.models import Revocation, SigningKey
-from jwt_revoke.signing_keys import compromise, create, retire, rotate
+from jwt_revoke.signing_keys import create, retire, rotate
 from jwt_revoke.testing import Device
 from jwt_revoke.verification import verified_claims
 from tests.attacks.forging import b64, changed, parts_of

@@ -18,15 +18,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .. import signing_keys
+from .. import key_compromise, signing_keys
 from ..conf import conf
 from ..database import persistently
+from ..key_compromise import REFRESH
 from ..key_listing import COMPROMISED, SIGNS, TO_SIGN, VERIFIES, WAITS, ListedKey, listed
 from ..key_sources import lead, overlap
 from ..keys import ASYMMETRIC
 from ..log import Cause
 from ..models import SigningKey
-from ..signing_keys import REFRESH, Rotation
+from ..signing_keys import Rotation
 from ..standing import live_sessions
 from .key_forms import AlgorithmForm, CompromiseForm, RetireForm
 
@@ -199,8 +200,8 @@ class Compromise(ChangeOfOneKey):
 
     def do(self, actor: Any, data: Mapping[str, Any]) -> Done:
         kid, effect, algorithm = self.key.kid, data.get("effect"), data.get("algorithm") or None
-        cause = Cause.of(signing_keys.REASON, actor, data["note"])
-        compromise = partial(signing_keys.compromise, effect=effect, algorithm=algorithm)
+        cause = Cause.of(key_compromise.REASON, actor, data["note"])
+        compromise = partial(key_compromise.compromise, effect=effect, algorithm=algorithm)
         marked = persistently(self.using, compromise, self.using, kid, cause)
         if not marked:
             return Done(_("“%(kid)s” was marked before.") % {"kid": kid})

@@ -29,10 +29,9 @@ from ..standing import (
     facts_queryset,
     judge,
     live_sessions,
-    opaque_subject,
     require_account,
-    user_key,
 )
+from ..subjects import opaque_subject, user_key
 from .base import BaseBackend
 
 _SESSION_KEY: Final = DeviceSession._meta.pk

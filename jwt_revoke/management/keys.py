@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from jwt_revoke import key_listing, signing_keys
+from jwt_revoke import key_compromise, key_listing, signing_keys
 from jwt_revoke.clock import shown
 from jwt_revoke.conf import conf
 from jwt_revoke.database import persistently
@@ -107,8 +107,8 @@ def _retire(using: str, options: Mapping[str, Any]) -> Done:
 
 
 def _compromised(using: str, options: Mapping[str, Any]) -> Done:
-    cause = Cause(signing_keys.REASON, note=options["note"])
-    compromise = partial(signing_keys.compromise, force=options["force"])
+    cause = Cause(key_compromise.REASON, note=options["note"])
+    compromise = partial(key_compromise.compromise, force=options["force"])
     done = persistently(
         *(using, compromise, using, options["kid"], cause),
         *(options["effect"], options["algorithm"]),

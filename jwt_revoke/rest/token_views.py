@@ -20,7 +20,8 @@ from ..minting import SignedIn
 from ..models import write_alias
 from ..rotation import refresh, require_current
 from ..sessions import sign_in
-from ..standing import live_sessions, subject_of_user
+from ..standing import live_sessions
+from ..subjects import subject_of_user
 from ..throttles import RefreshThrottle, SignInThrottle, SignInUserThrottle
 from ..verification import verified_claims
 from . import serializers

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from jwt_revoke import signing_keys
+from jwt_revoke import key_compromise, signing_keys
 from jwt_revoke.key_sources import lead, overlap
 from jwt_revoke.keystore import key_ring
 from jwt_revoke.models import DeviceSession, Revocation, SigningKey
@@ -212,7 +212,7 @@ def test_to_mark_a_refresh_key_says_that_everybody_signs_in_again(
 
 def test_to_mark_a_key_again_says_that_it_is_marked(stored_keys: Any, admin: Client) -> None:
     key = rotated()
-    signing_keys.compromise(USING, key.kid, LEAK)
+    key_compromise.compromise(USING, key.kid, LEAK)
 
     assert f"{key.kid} is marked as compromised already" in page(admin, of(key.kid, "compromised"))
 
@@ -393,7 +393,7 @@ def test_the_only_key_of_the_settings_is_not_marked(admin: Client) -> None:
 
 def test_a_key_is_not_marked_twice(stored_keys: Any, admin: Client) -> None:
     key = rotated()
-    signing_keys.compromise(USING, key.kid, LEAK)
+    key_compromise.compromise(USING, key.kid, LEAK)
     before = snapshot()
 
     assert done(admin, of(key.kid, "compromised"), effect="access") == (

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 from django.utils import timezone, translation
 
-from jwt_revoke import signing_keys
+from jwt_revoke import key_compromise, signing_keys
 from jwt_revoke.admin import SigningKeyAdmin
 from jwt_revoke.encryption import decrypt
 from jwt_revoke.key_sources import lead
@@ -107,7 +107,7 @@ def test_terms_are_in_local_time(stored_keys: Any, admin: Client, zone: str) -> 
 
 def test_every_key_that_is_not_marked_can_be_marked(stored_keys: Any, admin: Client) -> None:
     lost = succeeded_key()
-    signing_keys.compromise(USING, lost.kid, LEAK)
+    key_compromise.compromise(USING, lost.kid, LEAK)
 
     links = {kid: row.compromised for kid, row in rows(admin).items()}
 
@@ -129,7 +129,7 @@ def test_only_a_stored_key_that_does_not_sign_can_be_retired(
 def test_no_other_key_can_be_retired(stored_keys: Any, admin: Client) -> None:
     gone, lost = signing_keys.create(USING), signing_keys.create(USING)
     signing_keys.retire(USING, gone.kid)
-    signing_keys.compromise(USING, lost.kid, LEAK)
+    key_compromise.compromise(USING, lost.kid, LEAK)
     signing_keys.rotate(USING)
     after(seconds=lead() + 1)
     signing_keys.rotate(USING)

@@ -20,7 +20,7 @@ from django.views.debug import ExceptionReporter
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from jwt_revoke import api, codec, key_sources, sessions, signing_keys
+from jwt_revoke import api, codec, key_compromise, key_sources, sessions, signing_keys
 from jwt_revoke.authentication import JWTAuthentication, TokenNotValid
 from jwt_revoke.backends.database import DatabaseBackend
 from jwt_revoke.codec import RefreshClaims, decode_access, decode_refresh, encode_refresh
@@ -332,7 +332,7 @@ def the_life_of_a_key(algorithm):
         lost = signing_keys.rotate("default", algorithm).key
         after(days=1)
     signing_keys.create("default", algorithm)
-    signing_keys.compromise("default", lost.kid, Cause("key_compromised"))
+    key_compromise.compromise("default", lost.kid, Cause("key_compromised"))
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "ES256", "RS256"])
@@ -357,7 +357,7 @@ def test_the_error_report_of_a_change_of_keys_shows_no_key(
     calls = {
         "create": lambda _request: signing_keys.create("default"),
         "rotate": lambda _request: signing_keys.rotate("default"),
-        "compromise": lambda _request: signing_keys.compromise(
+        "compromise": lambda _request: key_compromise.compromise(
             "default", key_ring().signing.kid, Cause("key_compromised")
         ),
     }

@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from rest_framework.test import APIClient
 
-from jwt_revoke import api, keystore, signing_keys
+from jwt_revoke import api, key_compromise, keystore, signing_keys
 from jwt_revoke.codec import encode_access
 from jwt_revoke.database import persistently
 from jwt_revoke.keystore import key_ring
@@ -41,7 +41,7 @@ def rotate():
 
 
 def compromise(kid):
-    return persistently("default", signing_keys.compromise, "default", kid, LEAK)
+    return persistently("default", key_compromise.compromise, "default", kid, LEAK)
 
 
 def kid_of(token):

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.db import OperationalError, connection
 
 from jwt_revoke import keystore
+from jwt_revoke.key_compromise import compromise
 from jwt_revoke.log import Cause
-from jwt_revoke.signing_keys import compromise, create, rotate
+from jwt_revoke.signing_keys import create, rotate
 from tests.stored import after
 from tests.wire import AUTH
 

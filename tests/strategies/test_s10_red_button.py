@@ -8,12 +8,13 @@ from django.test.utils import CaptureQueriesContext
 
 from jwt_revoke import api
 from jwt_revoke.codec import encode_access
+from jwt_revoke.key_compromise import compromise
 from jwt_revoke.key_sources import lead, overlap
 from jwt_revoke.keys import KeyRing
 from jwt_revoke.keystore import key_ring
 from jwt_revoke.log import Cause
 from jwt_revoke.models import SigningKey
-from jwt_revoke.signing_keys import compromise, rotate
+from jwt_revoke.signing_keys import rotate
 from tests.stored import after
 from tests.strategies.over_http import Phone, log
 

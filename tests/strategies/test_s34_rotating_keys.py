@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from jwt_revoke import keystore
+from jwt_revoke.key_compromise import compromise
 from jwt_revoke.key_sources import lead, overlap
 from jwt_revoke.log import Cause
-from jwt_revoke.signing_keys import compromise, rotate
+from jwt_revoke.signing_keys import rotate
 from tests.backends.replica.following import until
 from tests.stored import after, elsewhere
 from tests.strategies.over_http import Phone

@@ -30,7 +30,7 @@ from ...conf import conf
 from ...exceptions import Unavailable
 from ...models import write_alias
 from ...numbering import number
-from ...standing import subject_of_user
+from ...subjects import subject_of_user
 from ..base import BaseBackend
 from ..database import DatabaseBackend
 from .background import Background
