@@ -645,6 +645,8 @@ def test_a_forked_process_begins_with_an_empty_copy_of_its_own(
 ) -> None:
     backend, claims = replica(log=log, max_staleness=60), claims_of(phone)
     check_by_copy(claims)
+    # A thread of the parent's that is inside SQLite as it forks leaves its locks to the child.
+    until(lambda: not backend._background.is_busy)
     inherited = backend._log._connection
 
     def in_child() -> list[Any]:
@@ -668,6 +670,7 @@ def test_a_fork_while_another_thread_reads_leaves_no_lock_behind(
 ) -> None:
     backend = replica()
     until_ready(backend)
+    until(lambda: not backend._background.is_busy)  # as above
     with backend._reading:
         free = in_a_child(lambda: backend._reading.acquire(timeout=1))
     assert free is True
