@@ -203,7 +203,7 @@ class Settings:
     def DEVICE_NAMER(self) -> Callable[[str], str]:
         """``f(user_agent) -> str``, by dotted path: what a device is called at first."""
         namer: Callable[[str], str] = _imported(
-            self._get("DEVICE_NAMER", "jwt_revoke.devices.name_device")
+            self._get("DEVICE_NAMER", "jwt_revoke.user_agents.name_device")
         )
         return namer
 

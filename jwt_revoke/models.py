@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import models, router
 from django.utils.translation import gettext_lazy as _
 
-from .devices import MAX_NAME, MAX_USER_AGENT
+from .user_agents import MAX_NAME, MAX_USER_AGENT
 
 SCOPE_TOKEN: Final = "token"  # noqa: S105  (a word, no secret)
 SCOPE_SESSION: Final = "session"

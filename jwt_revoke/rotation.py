@@ -24,7 +24,6 @@ from . import signals
 from .codec import RefreshClaims
 from .conf import conf
 from .database import DatabaseNow, atomically, lock_rows, persistently
-from .devices import user_agent
 from .exceptions import RefreshReused, TokenInvalid, TokenRevoked
 from .keystore import refresh_key_ring
 from .log import Cause
@@ -32,6 +31,7 @@ from .minting import SignedIn, mint, require_live, session_facts
 from .models import EFFECT_SESSION, DeviceSession, write_alias
 from .revocation import revoke_session, revoke_user
 from .standing import Facts
+from .user_agents import user_agent
 
 logger: Final = logging.getLogger("jwt_revoke")
 

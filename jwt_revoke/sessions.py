@@ -17,7 +17,6 @@ from .bulk import revoke_sessions
 from .claims import Claims
 from .conf import conf
 from .database import atomically, lock_rows, persistently
-from .devices import MAX_NAME, client_address, user_agent
 from .exceptions import SessionLimitReached, SignInRefused, TokenRefused
 from .log import Cause
 from .minting import (
@@ -32,6 +31,7 @@ from .models import EFFECT_SESSION, DeviceSession, UserTokenState, write_alias
 from .revocation import revoke_user
 from .settling import settle
 from .standing import Facts, is_active, judge, live_sessions, password_fingerprint
+from .user_agents import MAX_NAME, client_address, user_agent
 
 
 def sign_in(user: Any, request: HttpRequest | None, device: str = "") -> SignedIn:

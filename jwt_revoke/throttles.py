@@ -22,7 +22,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from .authentication import ServiceUnavailable
-from .devices import client_address
+from .user_agents import client_address
 
 logger: Final = logging.getLogger("jwt_revoke")
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 
 from jwt_revoke.conf import SETTING_NAMES, conf
-from jwt_revoke.devices import name_device
+from jwt_revoke.user_agents import name_device
 
 pytestmark = pytest.mark.once
 

@@ -8,7 +8,7 @@ equipped when we connect. Each *instance* is equipped, so that a site's own ``ge
 from __future__ import annotations
 
 from functools import partial, update_wrapper
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.sites import all_sites
@@ -17,12 +17,15 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import URLPattern, path
 
 from ..actor import acting
 from .logout import log_out_selected, logout_view, may_log_out
+from .pages import page_url, url_name
 
-CHANGE_FORM = "jwt_revoke/admin/user_change_form.html"
+CHANGE_FORM: Final = "jwt_revoke/admin/user_change_form.html"
+LOG_OUT: Final = "log_out_everywhere"
+"""The name of the page that the button leads to."""
 
 
 def connect() -> None:
@@ -82,13 +85,11 @@ def _equip(model_admin: Any) -> None:
         model_admin.actions = [*model_admin.actions, log_out_selected]
 
 
-def _url_name(model_admin: ModelAdmin[Any]) -> str:
-    return f"{model_admin.opts.app_label}_{model_admin.opts.model_name}_log_out_everywhere"
-
-
 def _get_urls(model_admin: ModelAdmin[Any], original: Any) -> list[URLPattern]:
     view = model_admin.admin_site.admin_view(partial(logout_view, model_admin))
-    ours = path("<path:object_id>/log-out-everywhere/", view, name=_url_name(model_admin))
+    ours = path(
+        "<path:object_id>/log-out-everywhere/", view, name=url_name(model_admin.opts, LOG_OUT)
+    )
     return [ours, *original()]
 
 
@@ -107,10 +108,8 @@ def _render_change_form(
         return response
     if user is None or is_popup or not may_log_out(model_admin, request, user):
         return response
-    site = model_admin.admin_site.name
-    try:
-        url = reverse(f"{site}:{_url_name(model_admin)}", args=[quote(user.pk)], current_app=site)
-    except NoReverseMatch:
+    url = page_url(model_admin.admin_site, model_admin.opts, LOG_OUT, quote(user.pk))
+    if not url:
         return response  # the site builds its URLs without asking this admin
     parent = response.resolve_template(response.template_name)
     response.context_data.update(jwt_revoke_parent=parent, jwt_revoke_log_out_url=url)

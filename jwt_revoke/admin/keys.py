@@ -12,14 +12,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-import django
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import Fieldset
 from django.contrib.admin.utils import label_for_field, quote, unquote
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext
@@ -32,6 +31,7 @@ from ..key_listing import COMPROMISED, ListedKey, listed
 from ..models import SigningKey, write_alias
 from ..signing_keys import KeyRefused
 from .key_changes import STORE, TIME, Compromise, Create, KeyChange, Retire, Rotate
+from .pages import page, page_url, url_name
 from .readonly import UntouchableAdmin, tell_unavailable
 
 KEPT: Final[Mapping[str, str | Promise]] = {
@@ -75,7 +75,7 @@ class SigningKeyAdmin(UntouchableAdmin):
     def get_urls(self) -> list[URLPattern]:
         def change(route: str, kind: type[KeyChange], name: str) -> URLPattern:
             view = self.admin_site.admin_view(partial(self._change_view, kind))
-            return path(route, view, name=self._url_name(name))
+            return path(route, view, name=url_name(self.opts, name))
 
         return [
             change("create/", Create, "create"),
@@ -176,26 +176,11 @@ class SigningKeyAdmin(UntouchableAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
 
-    def _url_name(self, name: str) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
-
     def _url(self, name: str, *args: str) -> str:
-        site = self.admin_site.name
-        return reverse(f"{site}:{self._url_name(name)}", args=args, current_app=site)
+        return page_url(self.admin_site, self.opts, name, *args)
 
     def _page(
         self, request: HttpRequest, template: str, context: dict[str, Any]
     ) -> TemplateResponse:
-        site = self.admin_site
-        request.current_app = site.name
-        return TemplateResponse(
-            request,
-            template,
-            {
-                **site.each_context(request),
-                **context,
-                "opts": self.opts,
-                "time_format": TIME,
-                "breadcrumbs_are_a_list": django.VERSION >= (6, 1),
-            },
-        )
+        context |= {"time_format": TIME}
+        return page(self.admin_site, request, template, self.opts, context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import django
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
@@ -13,7 +12,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -21,6 +19,7 @@ from .. import api
 from ..exceptions import Unavailable
 from ..models import DeviceSession, write_alias
 from ..standing import live_sessions
+from .pages import index_url, page, page_url
 from .readonly import PAGE, note_each, tell_unavailable
 
 PERMISSION: Final = "jwt_revoke.revoke_tokens"
@@ -113,14 +112,10 @@ def _live_sessions_of(users: Any) -> QuerySet[DeviceSession]:
     return live_sessions(write_alias()).filter(user_id__in=users)
 
 
-def _page(model_admin: admin.ModelAdmin[Any], name: str, *args: Any) -> str:
+def _page(model_admin: admin.ModelAdmin[Any], name: str, *args: str) -> str:
     """The address of a page of this admin; the index where the site has left that page out."""
-    site, opts = model_admin.admin_site.name, model_admin.opts
-    try:
-        view = f"{site}:{opts.app_label}_{opts.model_name}_{name}"
-        return reverse(view, args=args, current_app=site)
-    except NoReverseMatch:
-        return reverse(f"{site}:index", current_app=site)
+    site = model_admin.admin_site
+    return page_url(site, model_admin.opts, name, *args) or index_url(site)
 
 
 def _confirmation(
@@ -129,18 +124,10 @@ def _confirmation(
     sessions: QuerySet[DeviceSession],
     context: dict[str, Any],
 ) -> TemplateResponse:
-    site = model_admin.admin_site
-    request.current_app = site.name
-    return TemplateResponse(
-        request,
-        "jwt_revoke/admin/log_out_everywhere.html",
-        {
-            **site.each_context(request),
-            **context,
-            "title": _("Log out everywhere"),
-            "opts": model_admin.opts,
-            "list_url": _page(model_admin, "changelist"),
-            "session_count": sessions.count(),
-            "breadcrumbs_are_a_list": django.VERSION >= (6, 1),
-        },
-    )
+    context |= {
+        "title": _("Log out everywhere"),
+        "list_url": _page(model_admin, "changelist"),
+        "session_count": sessions.count(),
+    }
+    template = "jwt_revoke/admin/log_out_everywhere.html"
+    return page(model_admin.admin_site, request, template, model_admin.opts, context)

@@ -11,8 +11,8 @@ from django.db.models import CharField, TextField
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from ..devices import MAX_NAME
 from ..models import DeviceSession
+from ..user_agents import MAX_NAME
 
 MAX_PASSWORD: Final = 4096
 MAX_USERNAME: Final = 255

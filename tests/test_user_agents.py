@@ -6,8 +6,8 @@ import sys
 import pytest
 from django.test import RequestFactory
 
-from jwt_revoke import devices
-from jwt_revoke.devices import (
+from jwt_revoke import user_agents
+from jwt_revoke.user_agents import (
     MAX_NAME,
     MAX_USER_AGENT,
     clean_user_agent,
@@ -35,12 +35,12 @@ AGENTS = {
 
 @pytest.mark.parametrize(("agent", "name"), AGENTS.items())
 def test_device_is_named_without_ua_parser(agent, name, monkeypatch):
-    monkeypatch.setattr(devices, "HAS_UA_PARSER", False)
+    monkeypatch.setattr(user_agents, "HAS_UA_PARSER", False)
     assert name_device(agent) == name
 
 
 def test_device_is_named_by_ua_parser_where_it_is_installed():
-    assert devices.HAS_UA_PARSER
+    assert user_agents.HAS_UA_PARSER
     assert name_device("curl/8.9.1") == "curl"
     assert name_device(FIREFOX) == "Firefox, Windows"
 
@@ -51,19 +51,19 @@ def test_user_agent_that_ua_parser_does_not_know_gives_no_name():
 
 def test_missing_ua_parser_is_no_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "ua_parser", None)
-    alone = runpy.run_path(devices.__file__)
+    alone = runpy.run_path(user_agents.__file__)
     assert alone["HAS_UA_PARSER"] is False
     assert alone["name_device"](FIREFOX) == "Firefox, Windows"
 
 
 @pytest.mark.parametrize("has_ua_parser", [True, False])
 def test_user_agent_that_says_nothing_gives_no_name(has_ua_parser, monkeypatch):
-    monkeypatch.setattr(devices, "HAS_UA_PARSER", has_ua_parser)
+    monkeypatch.setattr(user_agents, "HAS_UA_PARSER", has_ua_parser)
     assert name_device("") == ""
 
 
 def test_name_fits_its_column(monkeypatch):
-    monkeypatch.setattr(devices, "_parsed", lambda agent: ("x" * 200, "y"))
+    monkeypatch.setattr(user_agents, "_parsed", lambda agent: ("x" * 200, "y"))
     assert len(name_device("anything")) == MAX_NAME
 
 

@@ -1,0 +1,54 @@
+"""Pages of our own in an admin: where they are, and what all of them are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django
+from django.contrib.admin import AdminSite
+from django.db.models.options import Options
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
+
+
+def url_name(opts: Options[Any], name: str) -> str:
+    """The name of a model's page in the admin, without the site's namespace."""
+    return f"{opts.app_label}_{opts.model_name}_{name}"
+
+
+def page_url(site: AdminSite, opts: Options[Any], name: str, *args: str) -> str:
+    """Where a model's page is; ``""`` where the site has left that page out."""
+    try:
+        return reverse(f"{site.name}:{url_name(opts, name)}", args=args, current_app=site.name)
+    except NoReverseMatch:
+        return ""
+
+
+def index_url(site: AdminSite) -> str:
+    """Where the admin begins."""
+    return reverse(f"{site.name}:index", current_app=site.name)
+
+
+def page(
+    site: AdminSite,
+    request: HttpRequest,
+    template: str,
+    opts: Options[Any],
+    context: dict[str, Any],
+) -> TemplateResponse:
+    """A page in the site's own frame; ``context`` has a ``title`` at least.
+
+    Breadcrumbs (``page.html``): ``list_url`` where there is a list, ``crumb`` and ``crumb_url``.
+    """
+    request.current_app = site.name
+    return TemplateResponse(
+        request,
+        template,
+        {
+            **site.each_context(request),
+            **context,
+            "opts": opts,
+            "breadcrumbs_are_a_list": django.VERSION >= (6, 1),
+        },
+    )
