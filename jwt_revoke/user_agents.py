@@ -37,6 +37,13 @@ _SYSTEMS: Final = (
     ("ChromeOS", "CrOS"),
     ("Linux", "Linux|X11"),
 )
+_PRODUCT: Final = re.compile(r"(?!Mozilla/)([A-Za-z][\w.-]{1,39})/\d", re.ASCII)
+"""How a program names itself: ``curl/8.9.1``, ``okhttp/4.12.0``, ``Dart/3.5 (dart:io)``."""
+_VARIANT: Final = re.compile(r"^Mobile | (?:Mobile|iOS|WebView|UI/WKWebView)\b")
+"""What ua-parser adds to a browser's name, which the system beside it says already."""
+_PLAIN: Final = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
+"""Systems that are called otherwise than ua-parser calls them."""
+_PHONE: Final = re.compile("Mobi|Android|iPhone|iPad")
 
 
 def clean_user_agent(user_agent: str) -> str:
@@ -48,20 +55,32 @@ def clean_user_agent(user_agent: str) -> str:
 def name_device(user_agent: str) -> str:
     """A short name such as ``Firefox, Windows``; ``""`` for a user agent that says nothing.
 
-    By ua-parser where the extra ``devices`` is installed, else from a short list.
+    By ua-parser where the extra ``devices`` is installed, else from a short list. A program is
+    called what it calls itself.
     """
     if not user_agent:
         return ""
     browser, system = _parsed(user_agent) if HAS_UA_PARSER else _guessed(user_agent)
-    return ", ".join(part for part in (browser, system) if part)[:MAX_NAME]
+    if not browser and (program := _PRODUCT.match(user_agent)):
+        browser = program[1]
+    # Once, where both are the same: "Android, Android".
+    return ", ".join(part for part in dict.fromkeys((browser, system)) if part)[:MAX_NAME]
+
+
+def device_kind(user_agent: str) -> str:
+    """``phone`` (or tablet), ``computer``, or ``program`` for what is no browser."""
+    if _PHONE.search(user_agent):
+        return "phone"
+    return "computer" if user_agent.startswith("Mozilla/") else "program"
 
 
 def _parsed(user_agent: str) -> tuple[str, str]:
     found = _parse(user_agent)
-    return (
-        found.user_agent.family if found.user_agent else "",
-        found.os.family if found.os else "",
-    )
+    browser = _VARIANT.sub("", found.user_agent.family) if found.user_agent else ""
+    system = found.os.family if found.os else ""
+    if system == "iOS" and found.device and found.device.family in {"iPhone", "iPad"}:
+        system = found.device.family
+    return browser, _PLAIN.get(system, system)
 
 
 def _guessed(user_agent: str) -> tuple[str, str]:

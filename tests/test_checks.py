@@ -25,6 +25,7 @@ from jwt_revoke.checks.rules import RULES, SIMPLEJWT_NAMES
 from jwt_revoke.conf import SETTING_NAMES
 from jwt_revoke.signing_keys import create
 from jwt_revoke.throttles import SCOPES
+from tests.geoip import write_cities
 
 pytestmark = pytest.mark.once
 
@@ -676,3 +677,18 @@ def test_users_in_another_database(settings: Any) -> None:
     settings.DATABASE_ROUTERS = [UsersElsewhere()]
 
     assert "'users'" in the("E204").msg
+
+
+# --- places
+
+
+def test_a_geoip_path_that_leads_to_no_database(settings: Any, tmp_path: Path) -> None:
+    settings.GEOIP_PATH = tmp_path
+
+    assert "Path must be a valid database" in the("W213").msg
+
+
+def test_a_geoip_database_that_can_be_read_is_told_nothing(settings: Any, tmp_path: Path) -> None:
+    settings.GEOIP_PATH = write_cities(tmp_path)
+
+    assert "W213" not in ids()

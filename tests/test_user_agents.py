@@ -12,6 +12,7 @@ from jwt_revoke.user_agents import (
     MAX_USER_AGENT,
     clean_user_agent,
     client_address,
+    device_kind,
     name_device,
     user_agent,
 )
@@ -29,24 +30,59 @@ AGENTS = {
     "Gecko) Version/18.0 Mobile/15E148 Safari/604.1": "Safari, iPhone",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/140.0.0.0 Safari/537.36 OPR/120.0.0.0": "Opera, macOS",
-    "curl/8.9.1": "",
+    "Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.0 Mobile/15E148 Safari/604.1": "Safari, iPad",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
+    "Gecko) CriOS/140.0.0.0 Mobile/15E148 Safari/604.1": "Chrome, iPhone",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
+    "Gecko) FxiOS/140.0 Mobile/15E148 Safari/604.1": "Firefox, iPhone",
+    "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0": "Firefox, Android",
+    "Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Version/4.0 Chrome/140.0.0.0 Mobile Safari/537.36": "Chrome, Android",
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "
+    "Mobile Safari/537.36 EdgA/140.0.0.0": "Edge, Android",
+    "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36": "Chrome, ChromeOS",
+    "curl/8.9.1": "curl",
+    "python-httpx/0.28": "python-httpx",
+    "okhttp/4.12.0": "okhttp",
+    "Dart/3.5 (dart:io)": "Dart",
+    "PostmanRuntime/7.43.0": "PostmanRuntime",
+    "Go-http-client/2.0": "Go-http-client",
+    "Our-App/3.1": "Our-App",
 }
 
 
+@pytest.mark.parametrize("has_ua_parser", [True, False])
 @pytest.mark.parametrize(("agent", "name"), AGENTS.items())
-def test_device_is_named_without_ua_parser(agent, name, monkeypatch):
-    monkeypatch.setattr(user_agents, "HAS_UA_PARSER", False)
+def test_device_is_named_alike_with_ua_parser_and_without(agent, name, has_ua_parser, monkeypatch):
+    assert user_agents.HAS_UA_PARSER
+    monkeypatch.setattr(user_agents, "HAS_UA_PARSER", has_ua_parser)
     assert name_device(agent) == name
 
 
-def test_device_is_named_by_ua_parser_where_it_is_installed():
-    assert user_agents.HAS_UA_PARSER
-    assert name_device("curl/8.9.1") == "curl"
-    assert name_device(FIREFOX) == "Firefox, Windows"
+def test_what_is_browser_and_system_in_one_is_named_once():
+    assert name_device("Dalvik/2.1.0 (Linux; U; Android 14; SM-A546B)") == "Android"
 
 
-def test_user_agent_that_ua_parser_does_not_know_gives_no_name():
-    assert name_device("x") == ""
+@pytest.mark.parametrize("agent", ["x", "<script>/1", "Phone\x00/1", "x" * 41 + "/1", "/1", "a/b"])
+def test_user_agent_of_no_known_shape_gives_no_name(agent):
+    assert name_device(agent) == ""
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind"),
+    [
+        (FIREFOX, "computer"),
+        (next(agent for agent, name in AGENTS.items() if name == "Safari, iPhone"), "phone"),
+        (next(agent for agent, name in AGENTS.items() if name == "Safari, iPad"), "phone"),
+        (next(agent for agent, name in AGENTS.items() if name == "Chrome, Android"), "phone"),
+        ("curl/8.9.1", "program"),
+        ("", "program"),
+    ],
+)
+def test_kind_of_a_device(agent, kind):
+    assert device_kind(agent) == kind
 
 
 def test_missing_ua_parser_is_no_error(monkeypatch):

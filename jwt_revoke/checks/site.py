@@ -1,4 +1,4 @@
-"""Checks of what surrounds us: apps, URLs, REST framework, the cache, the database, the users."""
+"""Checks of what surrounds us: apps, URLs, REST framework, caches, databases, users, places."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rest_framework.settings import api_settings
 
 from ..authentication import JWTAuthentication
 from ..models import write_alias
+from ..places import problem
 from ..throttles import SCOPES, CountingThrottle
 from .rules import error_of
 
@@ -35,6 +36,7 @@ def check_site(**_kwargs: Any) -> list[CheckMessage]:
         *_throttle_rates(),
         *_databases(),
         *_user_model(),
+        *_places(),
     ]
 
 
@@ -186,6 +188,16 @@ def _user_model() -> Iterator[CheckMessage]:
             f"{user._meta.label} has no field is_active: nobody can be suspended by it.",
             hint="Suspend with jwt_revoke.api.revoke_user() and a check at sign-in of your own.",
             id="jwt_revoke.I001",
+        )
+
+
+def _places() -> Iterator[CheckMessage]:
+    if why := problem():
+        yield checks.Warning(
+            f"GEOIP_PATH is set, and no place of a session can be shown: {why}",
+            hint="Install django-jwt-revoke[geoip], and let GEOIP_PATH name a GeoLite2-City.mmdb "
+            "or the folder that holds it.",
+            id="jwt_revoke.W213",
         )
 
 
