@@ -16,9 +16,10 @@ ALLOWED_HOSTS = env.words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 INSTALLED_APPS = [
     # First: runserver leaves static files to WhiteNoise, as every other server does.
     "whitenoise.runserver_nostatic",
-    "jwt_revoke",
-    "example_project.accounts",
+    # Before jwt_revoke: its devices page gets a header of ours.
     "example_project.web",
+    "example_project.accounts",
+    "jwt_revoke",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -64,6 +65,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": env.cache()}
 
 AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "jwt_revoke_devices:page"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

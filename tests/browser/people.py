@@ -7,6 +7,11 @@ from pathlib import Path
 
 from playwright.sync_api import APIRequestContext, Dialog, Locator, Page, expect
 
+MOST_TABS = 80
+
+
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
 
 def log_out(request: APIRequestContext, refresh: str) -> None:
     answer = request.post("/api/auth/logout/", data={"refresh": refresh})
@@ -51,7 +56,7 @@ class DevicePage:
         expect(self.form).to_be_visible()
 
     def expect_devices(self, *names: str) -> None:
-        shown = self.page.locator("#sessions [data-name]")
+        shown = self.page.locator("#sessions .jwt-revoke-name")
         expect(shown).to_have_count(len(names))
         for name in names:
             expect(self.session(name)).to_be_visible()
@@ -72,11 +77,36 @@ class DevicePage:
 
     def sideways(self) -> int:
         """By how many pixels the page is wider than the window."""
-        return int(
-            self.page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-        )
+        return int(self.page.evaluate(SIDEWAYS))
+
+    def picture(self, path: Path) -> None:
+        self.page.screenshot(path=path, full_page=True, animations="disabled")
+
+
+class AccountPage:
+    """The page at /devices/, by Django's session."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.rows = page.locator("[data-session]")
+
+    def log_in(self, username: str) -> None:
+        self.page.goto("/devices/")
+        self.page.get_by_label("Username").fill(username)
+        self.page.get_by_label("Password").fill(password_of(username))
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("heading", level=1)).to_have_text("Where you are signed in")
+
+    def row(self, name: str) -> Locator:
+        return self.rows.filter(has=self.page.get_by_text(name, exact=True))
+
+    def expect_said(self, words: str) -> None:
+        expect(self.page.get_by_role("status")).to_contain_text(words)
+
+    def sideways(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        self.page.wait_for_load_state()  # its style sheet comes after its text
+        return int(self.page.evaluate(SIDEWAYS))
 
     def picture(self, path: Path) -> None:
         self.page.screenshot(path=path, full_page=True, animations="disabled")
@@ -120,3 +150,14 @@ class AdminPage:
 
 def refuse(dialog: Dialog) -> None:
     raise AssertionError(f"The admin asked in a dialog: {dialog.message}")
+
+
+def tab_to(page: Page, name: str, within: str = "#content") -> None:
+    """Press Tab until what is called ``name`` has the focus, and that can be seen."""
+    wanted = page.locator(within).get_by_role("link", name=name, exact=True)
+    wanted = wanted.or_(page.locator(within).get_by_role("button", name=name, exact=True))
+    for _press in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if wanted.and_(page.locator(":focus")).count():
+            return
+    raise AssertionError(f"{name} cannot be reached by the keyboard")

@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
+from django.test import Client
 from rest_framework.test import APIClient
 
 from jwt_revoke import api
@@ -103,6 +104,15 @@ def test_sessions_are_listed_and_ended(client: APIClient, phone: Device) -> None
     assert client.delete(f"/api/auth/sessions/{phone.session_id}/").status_code == 204
     assert phone.standing == "revoked"
     assert ping(client) == 200
+
+
+def test_the_devices_page_goes_by_a_session_of_django_s(user: Any, phone: Device) -> None:
+    browser = Client()
+    browser.force_login(user)
+    url = f"/account/devices/{phone.session_id}/end/"
+    assert browser.post(url).status_code == 302
+    assert phone.standing == "revoked"
+    assert Revocation.objects.get().actor == str(user.pk)
 
 
 def test_a_user_is_revoked_by_object_and_by_key(user: Any) -> None:

@@ -78,7 +78,7 @@ function note(path, { status, data }) {
   if (status === 0) return say("noteNetwork");
   if (status >= 500) return say("noteUnsure");
   if (reason) return say(`note${reason[0].toUpperCase()}${reason.slice(1)}`);
-  if (status === 204) return say("noteEnded");
+  if (status === 204 || (status === 200 && path.includes("/end/"))) return say("noteEnded");
   if (status >= 400) return say("noteRefused");
   if (data?.access && !data.refresh) return say("noteAccess");
   if (data?.access) return say(path.endsWith("/token/") ? "noteSignedIn" : "noteTokens");

@@ -202,7 +202,8 @@ export class Client {
       Accept: "application/json",
       "Accept-Language": document.documentElement.lang, // errors in the page's own language
     };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const isForm = body instanceof URLSearchParams; // which names its type itself
+    if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
     if (access) headers.Authorization = `Bearer ${access}`;
     const started = performance.now();
     let answer = { status: 0, data: null, retryAfter: null };
@@ -210,15 +211,16 @@ export class Client {
       const response = await fetch(path, {
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined || isForm ? body : JSON.stringify(body),
         // Tokens only: an admin who is signed in here by cookie must make no difference.
         credentials: "omit",
         cache: "no-store",
         signal: AbortSignal.timeout(TIMEOUT),
       });
+      const isHtml = response.headers.get("Content-Type")?.startsWith("text/html");
       answer = {
         status: response.status,
-        data: await response.json().catch(() => null),
+        data: await (isHtml ? response.text() : response.json()).catch(() => null),
         retryAfter: response.headers.get("Retry-After"),
       };
     } catch {

@@ -14,12 +14,7 @@ const TOAST_SHOWN = 6000;
 const at = (id) => document.getElementById(id);
 const log = new CallLog(at("log"), at("log-empty"));
 const client = new Client({ seen, refreshed, ended });
-const sessions = new SessionList(at("sessions"), {
-  count: at("count"),
-  error: at("sessions-error"),
-  rename,
-  end,
-});
+const sessions = new SessionList(at("sessions"), { count: at("count"), send });
 
 let round = 0; // of polling; a new sign-in makes the old round stop
 let refreshedUntil = 0;
@@ -52,7 +47,6 @@ async function poll(mine) {
       if (mine !== round) return;
       standing(status);
       if (status === 200 && count % SESSIONS_EVERY === 0) await loadSessions(true);
-      else sessions.tick();
     } catch (error) {
       if (error instanceof SignedOut) return;
       if (!(error instanceof Unavailable)) throw error;
@@ -132,28 +126,25 @@ function signedOut(title, detail, tone) {
 /* ---- Sessions ---- */
 
 async function loadSessions(background = false) {
-  const answer = await client.call("GET", "/api/auth/sessions/", { background });
+  const { list } = at("sessions").dataset;
+  const answer = await client.call("GET", list, { background });
   if (answer.status === 200) sessions.show(answer.data);
 }
 
-function rename(session, name) {
-  return orSignedOut(async () => {
-    const path = `/api/auth/sessions/${session.id}/`;
-    const answer = await client.call("PATCH", path, { body: { name } });
-    if (answer.status !== 200) return problem(answer, "name");
-    toast(say("renamed", { name: answer.data?.name ?? name }));
-    await loadSessions();
+/** A form of the list. It answers with the list as it is then; with 400 for what was typed. */
+async function send(form, row) {
+  const error = await orSignedOut(async () => {
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await client.call("POST", form.getAttribute("action"), { body });
+    if (answer.status === 200 || answer.status === 400) {
+      toast(sessions.show(answer.data, row));
+    } else if (answer.status === 404) {
+      await loadSessions(); // it ended by itself in the meantime
+    } else {
+      return problem(answer);
+    }
   });
-}
-
-function end(session) {
-  return orSignedOut(async () => {
-    const answer = await client.call("DELETE", `/api/auth/sessions/${session.id}/`);
-    // 404: it ended by itself in the meantime, which is what was wanted.
-    if (answer.status !== 204 && answer.status !== 404) return problem(answer);
-    toast(say("endedOther", { name: session.name || say("unnamed") }));
-    await loadSessions();
-  });
+  put(at("sessions-error"), error ?? "");
 }
 
 /* ---- Buttons ---- */
@@ -283,10 +274,10 @@ async function orSignedOut(action) {
 
 /* ---- Errors ---- */
 
-function problem({ status, data, retryAfter }, field) {
+function problem({ status, data, retryAfter }) {
   if (status === 429) return say("tooMany", { seconds: retryAfter ?? "?" });
   if (status === 0) return say("unreachable");
-  const words = [data?.[field], data?.detail, data?.non_field_errors].flat().filter(Boolean);
+  const words = [data?.detail, data?.non_field_errors].flat().filter(Boolean);
   return words.length ? words.join(" ") : say("wrong", { status });
 }
 
