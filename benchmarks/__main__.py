@@ -24,7 +24,7 @@ import django
 
 from tests import services
 
-PARTS = ["check", "keys", "http", "refusal", "memory"]
+PARTS = ["check", "keys", "http", "refusal", "dashboard", "memory"]
 PACKAGES = ["django", "djangorestframework", "pyjwt", "psycopg", "redis", "gunicorn", "uvicorn"]
 
 
@@ -66,7 +66,7 @@ def prepare_environment(database: str, redis: str) -> None:
 def measure(options: argparse.Namespace) -> int:
     from django.core.management import call_command
 
-    from benchmarks import check, keys, memory, refusal, throughput
+    from benchmarks import check, dashboard, keys, memory, refusal, throughput
     from benchmarks.content import fill_log, make_users
 
     plan = make_plan(options)
@@ -75,6 +75,7 @@ def measure(options: argparse.Namespace) -> int:
         "keys": keys.run,
         "http": throughput.run,
         "refusal": refusal.run,
+        "dashboard": dashboard.run,
         "memory": memory.run,
     }
     call_command("migrate", verbosity=0)

@@ -50,6 +50,10 @@ class Plan:
     revocations: int = 34
     """In each round."""
 
+    dashboard_rounds: int = 7
+    dashboard_sessions: int = 1_000_000
+    dashboard_log: int = 200_000
+
     memory_rounds: int = 3
     memory_sizes: tuple[int, ...] = (100_000, 1_000_000)
     restart_workers: int = 4
@@ -77,6 +81,9 @@ QUICK: Final[Mapping[str, Any]] = {
     "http_seconds": 0.3,
     "refusal_rounds": 1,
     "revocations": 4,
+    "dashboard_rounds": 1,
+    "dashboard_sessions": 20_000,
+    "dashboard_log": 4_000,
     "memory_rounds": 1,
     "memory_sizes": (2_000, 20_000),
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.utils import timezone
 
 from .database import DatabaseNow, atomically, insert_missing, lock_rows, persistently
@@ -42,8 +42,8 @@ def log_figures(using: str) -> LogFigures:
 def oldest_wait(using: str) -> timedelta | None:
     """For how long the oldest entry without a number has waited; ``None`` = there is none."""
     rows = _outbox(using).annotate(jwt_revoke_now=DatabaseNow())
-    waits = [now - created for created, now in rows.values_list("created_at", "jwt_revoke_now")]
-    return max(waits, default=None)
+    found = rows.aggregate(created=Min("created_at"), now=Max("jwt_revoke_now"))
+    return found["now"] - found["created"] if found["now"] else None
 
 
 def _outbox(using: str) -> QuerySet[Any]:
