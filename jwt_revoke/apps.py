@@ -1,6 +1,6 @@
 """Wiring only."""
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.core.signals import request_finished, request_started
 from django.utils.translation import gettext_lazy as _
 
@@ -20,7 +20,3 @@ class JWTRevokeConfig(AppConfig):
         checks.connect()
         for moment in (request_started, request_finished):
             moment.connect(forget_actor, dispatch_uid="jwt_revoke.actor")
-        if apps.is_installed("django.contrib.admin"):
-            from .admin.button import connect
-
-            connect()

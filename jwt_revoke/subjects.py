@@ -103,7 +103,7 @@ class RandomUUID(Func):
 
 def subject_of(using: str, key: models.Field[Any, Any]) -> Expression:
     """``str(pk)`` as an SQL expression, spelt the same by every database."""
-    key = _plain(key)
+    key = plain_key(key)
     if isinstance(key, models.UUIDField) and not _native_uuid(using):
         groups = [Substr("pk", start, length) for start, length in _UUID_GROUPS]
         first, *others = groups
@@ -116,7 +116,7 @@ def key_of_subject(
     using: str, key: models.Field[Any, Any], subject: F = F("subject")
 ) -> Expression | F:
     """The way back: the primary key that an entry's ``subject`` spells."""
-    key = _plain(key)
+    key = plain_key(key)
     if isinstance(key, models.CharField | models.TextField):
         return subject
     if isinstance(key, models.UUIDField) and not _native_uuid(using):
@@ -126,7 +126,7 @@ def key_of_subject(
     return Cast(subject, key.clone())
 
 
-def _plain(key: models.Field[Any, Any]) -> models.Field[Any, Any]:
+def plain_key(key: models.Field[Any, Any]) -> models.Field[Any, Any]:
     """The field that holds the value: a child of a multi-table parent has its parent's key."""
     while isinstance(key, models.ForeignKey):
         key = key.target_field

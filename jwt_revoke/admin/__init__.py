@@ -1,7 +1,8 @@
 """The admin: sessions, the log, signing keys, and "Log out everywhere" on any user admin.
 
-``django.contrib.admin`` finds this package by itself; ``apps.py`` calls ``connect`` so that the
-button appears in either order of ``INSTALLED_APPS``.
+``django.contrib.admin`` finds this package by itself, in either order of ``INSTALLED_APPS``. Our
+own ``ready`` does not import it: a theme's may replace the site after that, django-unfold's does,
+and what was registered by then would be lost.
 """
 
 from .button import connect
@@ -17,3 +18,5 @@ __all__ = [
     "SigningKeyAdmin",
     "connect",
 ]
+
+connect()

@@ -1,4 +1,4 @@
-"""Puts "Log out everywhere" on every admin of the user model, without subclassing.
+"""Puts "Log out everywhere" and the panel on every admin of the user model, without subclassing.
 
 An admin is equipped as it is registered, on whatever site; those registered before us are
 equipped when we connect. Each *instance* is equipped, so that a site's own ``get_urls`` or
@@ -20,12 +20,17 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from ..actor import acting
-from .logout import log_out_selected, logout_view, may_log_out
+from .bulk_logout import log_out_selected
+from .dashboard import with_dashboard
+from .end_session import END_SESSION, end_session_view
+from .entries import with_entries
+from .logout import FORM_ACTIONS, LOG_OUT, logout_view, may_log_out
 from .pages import page_url, url_name
+from .user_panel import panel
 
 CHANGE_FORM: Final = "jwt_revoke/admin/user_change_form.html"
-LOG_OUT: Final = "log_out_everywhere"
-"""The name of the page that the button leads to."""
+OBJECT_TOOL: Final = ("unfold/helpers/tab_action.html", "jwt_revoke/admin/object_tool.html")
+"""The first that there is: django-unfold has a template for what others have a class for."""
 
 
 def connect() -> None:
@@ -35,6 +40,8 @@ def connect() -> None:
     # Methods of Django's class are replaced; the type checker rightly asks whether that is meant.
     AdminSite.register = _wrapped(AdminSite.register, _register)  # type: ignore[method-assign]
     AdminSite.admin_view = _wrapped(AdminSite.admin_view, _admin_view)  # type: ignore[method-assign]
+    AdminSite.get_app_list = _wrapped(AdminSite.get_app_list, with_entries)  # type: ignore[method-assign]
+    AdminSite.app_index = _wrapped(AdminSite.app_index, with_dashboard)  # type: ignore[method-assign]
     for site in all_sites:
         _equip_site(site)
 
@@ -82,15 +89,19 @@ def _equip(model_admin: Any) -> None:
     )
     # None means that the site wants no actions at all.
     if model_admin.actions is not None:
-        model_admin.actions = [*model_admin.actions, log_out_selected]
+        model_admin.actions = [*model_admin.actions, log_out_selected, *FORM_ACTIONS]
 
 
 def _get_urls(model_admin: ModelAdmin[Any], original: Any) -> list[URLPattern]:
-    view = model_admin.admin_site.admin_view(partial(logout_view, model_admin))
-    ours = path(
-        "<path:object_id>/log-out-everywhere/", view, name=url_name(model_admin.opts, LOG_OUT)
-    )
-    return [ours, *original()]
+    def ours(route: str, view: Any, name: str) -> URLPattern:
+        guarded = model_admin.admin_site.admin_view(partial(view, model_admin))
+        return path(f"<path:object_id>/{route}/", guarded, name=url_name(model_admin.opts, name))
+
+    return [
+        ours("log-out-everywhere", logout_view, LOG_OUT),
+        ours("sessions/<uuid:session_id>/end", end_session_view, END_SESSION),
+        *original(),
+    ]
 
 
 def _render_change_form(
@@ -106,12 +117,24 @@ def _render_change_form(
     response: HttpResponseBase = original(request, context, *args, **kwargs)
     if not isinstance(response, TemplateResponse) or response.context_data is None:
         return response
-    if user is None or is_popup or not may_log_out(model_admin, request, user):
+    if user is None or is_popup:
         return response
-    url = page_url(model_admin.admin_site, model_admin.opts, LOG_OUT, quote(user.pk))
-    if not url:
-        return response  # the site builds its URLs without asking this admin
-    parent = response.resolve_template(response.template_name)
-    response.context_data.update(jwt_revoke_parent=parent, jwt_revoke_log_out_url=url)
+    url = _log_out_url(model_admin, request, user)
+    shown = panel(model_admin, request, user)
+    if not (url or shown):
+        return response
+    response.context_data.update(
+        jwt_revoke_parent=response.resolve_template(response.template_name),
+        jwt_revoke_log_out_url=url,
+        jwt_revoke_tool=OBJECT_TOOL,
+        jwt_revoke_panel=shown,
+    )
     response.template_name = CHANGE_FORM
     return response
+
+
+def _log_out_url(model_admin: ModelAdmin[Any], request: HttpRequest, user: Any) -> str:
+    """``""`` for whoever may not, and where the site builds its URLs without asking this admin."""
+    if not may_log_out(model_admin, request, user):
+        return ""
+    return page_url(model_admin.admin_site, model_admin.opts, LOG_OUT, quote(user.pk))

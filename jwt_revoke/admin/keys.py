@@ -32,7 +32,7 @@ from ..models import SigningKey, write_alias
 from ..signing_keys import KeyRefused
 from .key_changes import STORE, TIME, Compromise, Create, KeyChange, Retire, Rotate
 from .pages import page, page_url, url_name
-from .readonly import UntouchableAdmin, tell_unavailable
+from .readonly import UntouchableAdmin, is_superuser, tell_unavailable
 
 KEPT: Final[Mapping[str, str | Promise]] = {
     "settings": _("settings"),
@@ -68,9 +68,7 @@ class SigningKeyAdmin(UntouchableAdmin):
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # A site's own user model may lack either.
-        user = request.user
-        return bool(getattr(user, "is_superuser", False)) and bool(getattr(user, "is_active", True))
+        return is_superuser(request)
 
     def get_urls(self) -> list[URLPattern]:
         def change(route: str, kind: type[KeyChange], name: str) -> URLPattern:
@@ -108,16 +106,6 @@ class SigningKeyAdmin(UntouchableAdmin):
             "rotate_url": self._url("rotate"),
         }
         return self._page(request, "jwt_revoke/admin/keys.html", context)
-
-    def history_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        extra_context: Mapping[str, Any] | None = None,
-    ) -> HttpResponse:
-        # Django's own tells anybody first whether there is such a key.
-        self._require_superuser(request)
-        return super().history_view(request, object_id, dict(extra_context or {}))
 
     def _change_view(
         self, kind: type[KeyChange], request: HttpRequest, object_id: str = ""

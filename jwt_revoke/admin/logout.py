@@ -1,32 +1,48 @@
-"""Log out everywhere, by an administrator: a page that says what it will do, then a POST."""
+"""One user logged out everywhere: a page that says what it will do, then a POST.
+
+``bulk_logout.py`` does the same to a selection of the list.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, Fieldset
 from django.contrib.admin.utils import quote, unquote
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from .. import api
 from ..exceptions import Unavailable
-from ..models import DeviceSession, write_alias
+from ..models import EFFECT_ACCESS, EFFECT_SESSION, write_alias
+from ..places import is_configured
 from ..standing import live_sessions
+from .accounts import key_of
+from .listed import listed
+from .logout_forms import EffectForm
 from .pages import index_url, page, page_url
-from .readonly import PAGE, note_each, tell_unavailable
+from .readonly import tell_unavailable
 
+LOG_OUT: Final = "log_out_everywhere"
+"""The name of the page that asks."""
+TITLE: Final = _("Log out everywhere")
 PERMISSION: Final = "jwt_revoke.revoke_tokens"
-REASON: Final = "logout_all"
-NOTE: Final = "Logged out everywhere."
-_SHOWN: Final = 20
-"""Sessions listed by name; of more only the number is told."""
+NOTES: Final[Mapping[str, str]] = {
+    EFFECT_SESSION: "Logged out everywhere.",
+    EFFECT_ACCESS: "Access tokens revoked.",
+}
+"""What the admin's own history keeps, by the effect."""
+_DONE: Final = {
+    EFFECT_SESSION: _("“%(user)s” is logged out everywhere."),
+    EFFECT_ACCESS: _(
+        "The access tokens of “%(user)s” are revoked; the devices refresh by themselves."
+    ),
+}
 
 
 def may_log_out(model_admin: admin.ModelAdmin[Any], request: HttpRequest, user: Any = None) -> bool:
@@ -44,90 +60,66 @@ def logout_view(
         raise PermissionDenied
     if user is None:
         raise Http404
-    key = getattr(user, _key())
-    back = _page(model_admin, "change", quote(user.pk))
-    if request.method != "POST":
-        sessions = _live_sessions_of([key])
+    back = admin_url(model_admin, "change", quote(user.pk))
+    form = EffectForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        sessions = live_sessions(write_alias()).filter(user_id=key_of(user))
         context = {
             "account": user,
             "back": back,
-            "listed": list(sessions.order_by("-last_used_at")[:_SHOWN]),
+            "session_count": sessions.count(),
+            "listed": listed(sessions),
+            "has_places": is_configured(),
         }
-        return _confirmation(model_admin, request, sessions, context)
+        return asked(model_admin, request, form, context)
     try:
-        api.revoke_user(key, reason=REASON)
+        api.revoke_user(key_of(user), **form.cleaned_data)
     except Unavailable:
         tell_unavailable(request)
     else:
-        model_admin.log_change(request, user, NOTE)
-        messages.success(request, _("“%(user)s” is logged out everywhere.") % {"user": user})
+        effect = form.cleaned_data["effect"]
+        model_admin.log_change(request, user, NOTES[effect])
+        messages.success(request, _DONE[effect] % {"user": user})
     return HttpResponseRedirect(back)
 
 
-@admin.action(
-    permissions=["revoke_tokens"],
-    description=_("Log out everywhere (selected %(verbose_name_plural)s)"),
-)
-def log_out_selected(
+@admin.action(permissions=["revoke_tokens"], description=TITLE)
+def log_out_user(
     model_admin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
-) -> HttpResponse | None:
-    """The same for a selection of the list, set-based."""
-    # A site's admin may guard some users, its superusers say, one by one.
-    if not all(may_log_out(model_admin, request, user) for user in queryset.iterator(PAGE)):
-        raise PermissionDenied
-    keys = queryset.order_by().values(_key())
-    if "jwt_revoke_confirmed" not in request.POST:
-        context = {
-            "is_bulk": True,
-            "back": request.get_full_path(),
-            "user_count": queryset.count(),
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-            "select_across": request.POST.get("select_across", "0"),
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            "action": log_out_selected.__name__,
-        }
-        return _confirmation(model_admin, request, _live_sessions_of(keys), context)
-    users = get_user_model()._base_manager.filter(pk__in=keys)
-    try:
-        count = api.revoke_users(users, reason=REASON)
-    except Unavailable:
-        tell_unavailable(request)
-        return None
-    note_each(request, queryset, NOTE)
-    text = ngettext(
-        "%(count)d user is logged out everywhere.",
-        "%(count)d users are logged out everywhere.",
-        count,
-    )
-    messages.success(request, text % {"count": count})
-    return None
+) -> HttpResponse:
+    """An action on the page of one user: leads to the page that asks."""
+    # Django has compared it with the key of the user whose page it is.
+    key = request.POST[ACTION_CHECKBOX_NAME]
+    return HttpResponseRedirect(admin_url(model_admin, LOG_OUT, quote(key)))
 
 
-def _key() -> str:
-    """Where an account keeps the user's key: a child model may have another key of its own."""
-    return str(get_user_model()._meta.pk.attname)
+_ON_A_FORM: Final = [
+    place for place in getattr(admin, "ActionLocation", ()) if place.name == "CHANGE_FORM"
+]
+# What admin.action(location=…) sets: an attribute of a function, unknown to its type.
+log_out_user.locations = _ON_A_FORM  # type: ignore[attr-defined]
+FORM_ACTIONS: Final = [log_out_user] if _ON_A_FORM else []
+"""Actions for the page of one user; none before Django 6.1, which has no such place."""
 
 
-def _live_sessions_of(users: Any) -> QuerySet[DeviceSession]:
-    return live_sessions(write_alias()).filter(user_id__in=users)
-
-
-def _page(model_admin: admin.ModelAdmin[Any], name: str, *args: str) -> str:
+def admin_url(model_admin: admin.ModelAdmin[Any], name: str, *args: str) -> str:
     """The address of a page of this admin; the index where the site has left that page out."""
     site = model_admin.admin_site
     return page_url(site, model_admin.opts, name, *args) or index_url(site)
 
 
-def _confirmation(
+def asked(
     model_admin: admin.ModelAdmin[Any],
     request: HttpRequest,
-    sessions: QuerySet[DeviceSession],
+    # Any: a type stub has the admin's markup for forms of models alone.
+    form: Any,
     context: dict[str, Any],
 ) -> TemplateResponse:
+    """The page that says what would be done, with ``form`` as it stands."""
     context |= {
-        "title": _("Log out everywhere"),
-        "list_url": _page(model_admin, "changelist"),
-        "session_count": sessions.count(),
+        "title": TITLE,
+        "list_url": admin_url(model_admin, "changelist"),
+        "fieldset": Fieldset(form, fields=list(form.fields)),
     }
     template = "jwt_revoke/admin/log_out_everywhere.html"
     return page(model_admin.admin_site, request, template, model_admin.opts, context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import django
 from django.contrib.admin import AdminSite
 from django.db.models.options import Options
 from django.http import HttpRequest
@@ -43,12 +42,5 @@ def page(
     """
     request.current_app = site.name
     return TemplateResponse(
-        request,
-        template,
-        {
-            **site.each_context(request),
-            **context,
-            "opts": opts,
-            "breadcrumbs_are_a_list": django.VERSION >= (6, 1),
-        },
+        request, template, {**site.each_context(request), **context, "opts": opts}
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -50,6 +51,17 @@ class UntouchableAdmin(_ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def history_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        extra_context: Mapping[str, Any] | None = None,
+    ) -> HttpResponse:
+        # Django's own tells anybody first whether there is such a row.
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, dict(extra_context or {}))
+
 
 class ReadOnlyAdmin(UntouchableAdmin):
     """Rows to look at, however many: the log is append-only and sessions are ended."""
@@ -69,6 +81,13 @@ class ReadOnlyAdmin(UntouchableAdmin):
         return (queryset.filter(self.matching(term)) if term else queryset), False
 
 
+def is_superuser(request: HttpRequest) -> bool:
+    """Whether the viewer may do what no permission gives."""
+    # A site's own user model may lack either.
+    user = request.user
+    return bool(getattr(user, "is_superuser", False)) and bool(getattr(user, "is_active", True))
+
+
 def keys_of_users(term: str) -> list[Any]:
     """Primary keys of the users of that exact name: an index look-up, never a scan."""
     user = get_user_model()
@@ -80,17 +99,14 @@ def keys_of_users(term: str) -> list[Any]:
 
 
 def note_each(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
-    """One entry in the admin's own history for each of ``rows``.
-
-    The text is stored, so it is not in the language of whoever pressed the button.
-    """
+    """``note`` of any number of rows."""
     page: list[Any] = []
     for row in rows.iterator(PAGE):
         page.append(row)
         if len(page) == PAGE:
-            _note(request, page, text)
+            note(request, page, text)
             page = []
-    _note(request, page, text)
+    note(request, page, text)
 
 
 def tell_unavailable(request: HttpRequest) -> None:
@@ -98,7 +114,11 @@ def tell_unavailable(request: HttpRequest) -> None:
     messages.error(request, _("The database did not answer. Nothing was done: try again."))
 
 
-def _note(request: HttpRequest, rows: list[Any], text: str) -> None:
+def note(request: HttpRequest, rows: list[Any], text: str) -> None:
+    """One entry in the admin's own history for each of ``rows``.
+
+    The text is stored, so it is not in the language of whoever pressed the button.
+    """
     LogEntry.objects.log_actions(
         cast("int", request.user.pk), cast("QuerySet[Any]", rows), CHANGE, change_message=text
     )

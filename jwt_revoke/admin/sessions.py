@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from django.utils.translation import ngettext
 from .. import api
 from ..exceptions import Unavailable
 from ..models import DeviceSession, write_alias
+from ..places import is_configured, place_of
 from ..standing import live_sessions
 from .readonly import COUNTED, ReadOnlyAdmin, keys_of_users, note_each, tell_unavailable
 
@@ -50,6 +52,12 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
     search_help_text = _("A user’s exact name, or a session’s id")
     actions = ("end_sessions",)
 
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return _with_place(super().get_list_display(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return _with_place(super().get_fields(request, obj))
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SessionList
 
@@ -70,6 +78,11 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
     def state(self, session: Any) -> str:
         """Whether it lives, or why it ended."""
         return str(_("live") if session.jwt_revoke_lives else session.end_reason or _("over"))
+
+    @admin.display(description=_("place"))
+    def place(self, session: DeviceSession) -> str:
+        """Where its address is, by the site's own GeoIP database."""
+        return place_of(session.ip_address)
 
     def matching(self, term: str) -> Q:
         """The sessions of the user of that name, or the one of that id."""
@@ -101,6 +114,13 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
         note_each(request, sessions, "Ended.")
         text = ngettext("%(count)d session is ended.", "%(count)d sessions are ended.", count)
         messages.success(request, text % {"count": count})
+
+
+def _with_place(columns: Iterable[Any]) -> list[Any]:
+    address = ("ip_address", "place") if is_configured() else ("ip_address",)
+    return [
+        name for column in columns for name in (address if column == "ip_address" else (column,))
+    ]
 
 
 def _looked_up(sessions: list[Any]) -> list[Any]:

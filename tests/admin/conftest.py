@@ -18,6 +18,9 @@ LOG_OUT = "jwt_revoke.revoke_tokens"
 CHANGE_USERS = "accounts.change_member"
 VIEW_USERS = "accounts.view_member"
 
+ANSWER = {"effect": "session", "reason": "logout_all", "note": ""}
+"""What the page that asks has chosen at first."""
+
 
 @pytest.fixture(autouse=True)
 def sites(settings: Any) -> None:

@@ -1,8 +1,10 @@
 """Run as a script in a process of its own: sites that are configured in another way.
 
 python -m tests.admin.other_sites order before|after     prints where the button is
+python -m tests.admin.other_sites replaced                prints where the log is
 python -m tests.admin.other_sites without                 checks a site without the admin
 python -m tests.admin.other_sites child                   logs a child of the user out
+python -m tests.admin.other_sites run MODEL               logs five users out, two a step
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import sys
 
 import django
 from django.conf import settings
+
+ANSWER = {"effect": "session", "reason": "logout_all", "note": ""}
 
 
 def order(place: str) -> None:
@@ -26,6 +30,18 @@ def order(place: str) -> None:
     user_admin = admin.site.get_model_admin(get_user_model())
     print(reverse("admin:accounts_member_log_out_everywhere", args=[1]))
     print([getattr(action, "__name__", action) for action in user_admin.actions])
+
+
+def replaced() -> None:
+    """A theme puts a site of its own in the place of Django's, after our ``ready``."""
+    settings.INSTALLED_APPS = ["jwt_revoke", "unfold", *settings.INSTALLED_APPS]
+    settings.INSTALLED_APPS = list(dict.fromkeys(settings.INSTALLED_APPS))
+    django.setup()
+    from django.contrib import admin
+    from django.urls import reverse
+
+    print(type(admin.site).__name__)
+    print(reverse("admin:jwt_revoke_revocation_changelist"))
 
 
 def without() -> None:
@@ -70,13 +86,48 @@ def child() -> None:
         assert supplier.number != supplier.person_id
         phone = Device(supplier.person)
         if step == "page":
-            client.post(f"/admin/accounts/supplier/{supplier.pk}/log-out-everywhere/")
+            client.post(f"/admin/accounts/supplier/{supplier.pk}/log-out-everywhere/", ANSWER)
         else:
             chosen = {"_selected_action": [supplier.pk], "jwt_revoke_confirmed": "yes"}
-            client.post("/admin/accounts/supplier/", {"action": "log_out_selected", **chosen})
+            action = {"action": "log_out_selected", **chosen, **ANSWER}
+            client.post("/admin/accounts/supplier/", action)
         print(step, phone.standing)
+
+
+def run(model: str) -> None:
+    """Users with another kind of key, logged out a page of two a step."""
+    settings.AUTH_USER_MODEL = f"accounts.{model}"
+    settings.DATABASES["default"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    django.setup()
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command
+    from django.test import Client
+    from django.test.utils import setup_test_environment
+
+    from jwt_revoke.admin import bulk_logout
+    from jwt_revoke.testing import Device
+
+    setup_test_environment()
+    bulk_logout.PAGE = 2
+    call_command("migrate", verbosity=0)
+    users = get_user_model().objects
+    people = [users.create_user(f"user-{number}") for number in range(5)]
+    devices = [Device(person) for person in people]
+    client = Client()
+    client.force_login(users.create_superuser("boss", password="x"))
+    address = f"/admin/accounts/{model.lower()}/?q=user-"
+    fields = {"action": "log_out_selected", "_selected_action": [people[0].pk], **ANSWER}
+    fields |= {"select_across": "1", "jwt_revoke_confirmed": "yes"}
+    broken = client.post(address, fields | {"jwt_revoke-after": "9" * 40})
+    print(broken.context["title"], [device.standing for device in devices].count("revoked"))
+    while (page := client.post(address, fields)).status_code == 200:
+        print([device.standing for device in devices].count("revoked"))
+        state = page.context["run"].initial
+        fields |= {f"jwt_revoke-{name}": value for name, value in state.items()}
+    print(page.status_code, [device.standing for device in devices].count("revoked"))
 
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    {"order": order, "without": without, "child": child}[sys.argv[1]](*sys.argv[2:])
+    sites = {"order": order, "replaced": replaced, "without": without, "child": child, "run": run}
+    sites[sys.argv[1]](*sys.argv[2:])

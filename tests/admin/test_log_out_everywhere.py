@@ -1,18 +1,29 @@
-"""One user logged out everywhere: the link leads to a page that asks, and a POST does it."""
+"""One user logged out everywhere: the link leads to a page that asks, and a POST does it.
+
+A selection of the list: ``test_bulk_logout.py``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from jwt_revoke.models import DeviceSession, Revocation
+from jwt_revoke.reasons import PICKED
 from jwt_revoke.testing import Device
 from tests.admin.conftest import (
+    ANSWER,
     CHANGE_USERS,
     LOG_OUT,
     VIEW_USERS,
@@ -34,8 +45,7 @@ def test_the_page_says_whose_sessions_how_many_and_on_which_devices(
 ) -> None:
     page = admin.get(log_out_page(user)).content.decode()
 
-    assert "“alice” will be logged out everywhere." in page
-    assert "2 sessions will end." in page
+    assert "“alice” has 2 live sessions." in page
     assert "phone" in page
     assert "laptop" in page
 
@@ -47,7 +57,7 @@ def test_the_page_counts_live_sessions_only(
 
     page = admin.get(log_out_page(user)).content.decode()
 
-    assert "1 session will end." in page
+    assert "“alice” has 1 live session." in page
     assert "phone" not in page
 
 
@@ -57,15 +67,84 @@ def test_of_many_sessions_the_last_used_are_listed(admin: Client, user: Any) -> 
 
     page = admin.get(log_out_page(user)).content.decode()
 
-    assert "21 sessions will end." in page
+    assert "“alice” has 21 live sessions." in page
     assert "Only the last used ones are listed." in page
     assert "device-20" in page
     assert "device-00" not in page
 
 
+def test_the_page_says_where_and_since_when(admin: Client, user: Any, phone: Device) -> None:
+    DeviceSession.objects.filter(pk=phone.session_id).update(
+        ip_address="192.0.2.7",
+        created_at=timezone.now() - timedelta(days=3),
+        last_used_at=timezone.now() - timedelta(hours=2),
+    )
+
+    page = admin.get(log_out_page(user)).content.decode()
+
+    assert "192.0.2.7" in page
+    assert "3\xa0days\xa0ago" in page
+    assert "2\xa0hours\xa0ago" in page
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("is_configured", [True, False])
+def test_places_are_told_where_the_site_knows_them(
+    admin: Client,
+    user: Any,
+    phone: Device,
+    monkeypatch: pytest.MonkeyPatch,
+    is_configured: bool,
+) -> None:
+    monkeypatch.setattr("jwt_revoke.admin.logout.is_configured", lambda: is_configured)
+    monkeypatch.setattr("jwt_revoke.admin.listed.place_of", lambda address: "Lisbon, Portugal")
+
+    page = admin.get(log_out_page(user)).content.decode()
+
+    assert ("Lisbon, Portugal" in page) == is_configured
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("field", ["effect", "reason", "note"])
+def test_the_page_asks_how_far_why_and_for_a_note(admin: Client, user: Any, field: str) -> None:
+    assert f'name="{field}"' in admin.get(log_out_page(user)).content.decode()
+
+
+@pytest.mark.once
+def test_the_page_has_the_answers_of_the_button_chosen_at_first(admin: Client, user: Any) -> None:
+    form = admin.get(log_out_page(user)).context["fieldset"].form
+
+    # A select shows its first choice.
+    chosen = {**form.initial, "effect": form["effect"].initial, "reason": next(iter(PICKED))}
+    assert chosen | {"note": ""} == ANSWER
+
+
+@pytest.mark.once
+def test_the_page_takes_as_many_statements_whatever_the_number_of_sessions(
+    admin: Client, user: Any, phone: Device
+) -> None:
+    """Invariant 8."""
+    admin.get(log_out_page(user))  # what is looked up once a process
+    with CaptureQueriesContext(connection) as one:
+        admin.get(log_out_page(user))
+    session = DeviceSession.objects.get(pk=phone.session_id)
+    copies = []
+    for _number in range(999):
+        copy = deepcopy(session)
+        copy.pk = uuid4()
+        copies.append(copy)
+    DeviceSession.objects.bulk_create(copies)
+
+    with CaptureQueriesContext(connection) as thousand:
+        page = admin.get(log_out_page(user)).content.decode()
+
+    assert "“alice” has 1000 live sessions." in page
+    assert len(thousand) == len(one)
+
+
 @pytest.mark.parametrize("method", ["get", "head", "options", "put", "delete"])
 def test_nothing_but_a_post_acts(admin: Client, user: Any, phone: Device, method: str) -> None:
-    getattr(admin, method)(log_out_page(user))
+    getattr(admin, method)(log_out_page(user), ANSWER)
 
     assert phone.standing == "live"
 
@@ -111,7 +190,7 @@ def test_names_are_escaped(admin: Client) -> None:
 def test_a_post_logs_the_user_out_everywhere(
     admin: Client, user: Any, phone: Device, laptop: Device
 ) -> None:
-    admin.post(log_out_page(user))
+    admin.post(log_out_page(user), ANSWER)
 
     assert [phone.standing, laptop.standing] == ["revoked", "revoked"]
 
@@ -119,20 +198,81 @@ def test_a_post_logs_the_user_out_everywhere(
 def test_nobody_else_is_logged_out(admin: Client, user: Any) -> None:
     other = Device(make_user("bob"))
 
-    admin.post(log_out_page(user))
+    admin.post(log_out_page(user), ANSWER)
 
     assert other.standing == "live"
 
 
 def test_the_log_names_the_admin_and_the_reason(admin: Client, boss: Any, user: Any) -> None:
-    admin.post(log_out_page(user))
+    admin.post(log_out_page(user), ANSWER)
 
     entry = Revocation.objects.get(scope="user", subject=str(user.pk))
     assert (entry.actor, entry.reason) == (str(boss.pk), "logout_all")
 
 
+def test_the_log_has_the_reason_and_the_note_that_were_given(admin: Client, user: Any) -> None:
+    admin.post(log_out_page(user), ANSWER | {"reason": "device_lost", "note": "Ticket <42>"})
+
+    entry = Revocation.objects.get(scope="user", subject=str(user.pk))
+    assert (entry.reason, entry.note) == ("device_lost", "Ticket <42>")
+
+
+def test_by_the_effect_access_the_sessions_stay(
+    admin: Client, boss: Any, user: Any, phone: Device
+) -> None:
+    response = admin.post(log_out_page(user), ANSWER | {"effect": "access"}, follow=True)
+
+    assert phone.standing == "stale"
+    assert DeviceSession.objects.get(pk=phone.session_id).ended_at is None
+    assert Revocation.objects.get(subject=str(user.pk)).effect == "access"
+    assert LogEntry.objects.get().get_change_message() == "Access tokens revoked."
+    assert messages_of(response) == [
+        "The access tokens of “alice” are revoked; the devices refresh by themselves."
+    ]
+
+
+WRONG: dict[str, dict[str, str]] = {
+    "no effect": {"effect": ""},
+    "an unknown effect": {"effect": "everything"},
+    "no reason": {"reason": ""},
+    "a reason of nobody's list": {"reason": "password_changed"},
+    "a note that is too long": {"note": "x" * 256},
+    "a note that no database keeps": {"note": "a\0b"},
+}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("answer", WRONG.values(), ids=list(WRONG))
+def test_a_wrong_answer_brings_the_page_again_and_does_nothing(
+    admin: Client, user: Any, phone: Device, answer: dict[str, str]
+) -> None:
+    """Invariant 10."""
+    (field,) = answer
+
+    response = admin.post(log_out_page(user), ANSWER | answer)
+
+    assert response.status_code == 200
+    assert list(response.context["fieldset"].form.errors) == [field]
+    assert "errorlist" in response.content.decode()
+    assert phone.standing == "live"
+
+
+@pytest.mark.once
+def test_what_was_answered_rightly_stays_answered(admin: Client, user: Any) -> None:
+    page = admin.post(log_out_page(user), ANSWER | {"reason": "", "note": "<Ticket> 42"})
+
+    assert 'value="&lt;Ticket&gt; 42"' in page.content.decode()
+
+
+@pytest.mark.once
+def test_the_longest_note_is_kept_whole(admin: Client, user: Any) -> None:
+    admin.post(log_out_page(user), ANSWER | {"note": "ä" * 255})
+
+    assert Revocation.objects.get(subject=str(user.pk)).note == "ä" * 255
+
+
 def test_the_admin_s_history_has_it(admin: Client, boss: Any, user: Any) -> None:
-    admin.post(log_out_page(user))
+    admin.post(log_out_page(user), ANSWER)
 
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id, entry.action_flag) == (boss, str(user.pk), CHANGE)
@@ -140,7 +280,7 @@ def test_the_admin_s_history_has_it(admin: Client, boss: Any, user: Any) -> None
 
 
 def test_a_message_says_so_on_the_change_page(admin: Client, user: Any) -> None:
-    response = admin.post(log_out_page(user), follow=True)
+    response = admin.post(log_out_page(user), ANSWER, follow=True)
 
     assert response.redirect_chain == [(change_page(user), 302)]
     assert messages_of(response) == ["“alice” is logged out everywhere."]
@@ -149,26 +289,26 @@ def test_a_message_says_so_on_the_change_page(admin: Client, user: Any) -> None:
 def test_the_message_is_escaped(admin: Client) -> None:
     person = make_user("<b>eve</b>")
 
-    page = admin.post(log_out_page(person), follow=True).content.decode()
+    page = admin.post(log_out_page(person), ANSWER, follow=True).content.decode()
 
     assert "“&lt;b&gt;eve&lt;/b&gt;” is logged out everywhere." in page
 
 
 def test_an_admin_without_a_named_change_page_leads_to_the_index(admin: Client, user: Any) -> None:
-    response = admin.post(log_out_page(user, "own-urls"))
+    response = admin.post(log_out_page(user, "own-urls"), ANSWER)
 
     assert response.headers["Location"] == "/own-urls/"
 
 
 def test_on_the_second_site_one_returns_to_it(admin: Client, user: Any, phone: Device) -> None:
-    response = admin.post(log_out_page(user, "second"))
+    response = admin.post(log_out_page(user, "second"), ANSWER)
 
     assert response.headers["Location"] == change_page(user, "second")
     assert phone.standing == "revoked"
 
 
 def test_the_admin_of_a_proxy_works_as_well(admin: Client, user: Any, phone: Device) -> None:
-    admin.post(log_out_page(user, "proxy", "proxymember"))
+    admin.post(log_out_page(user, "proxy", "proxymember"), ANSWER)
 
     assert phone.standing == "revoked"
 
@@ -176,8 +316,8 @@ def test_the_admin_of_a_proxy_works_as_well(admin: Client, user: Any, phone: Dev
 def test_a_user_who_never_signed_in_is_no_error(admin: Client, user: Any) -> None:
     page = admin.get(log_out_page(user)).content.decode()
 
-    assert "0 sessions will end." in page
-    assert admin.post(log_out_page(user)).status_code == 302
+    assert "“alice” has 0 live sessions." in page
+    assert admin.post(log_out_page(user), ANSWER).status_code == 302
 
 
 def test_a_key_comes_quoted(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +343,7 @@ def test_while_the_database_does_not_answer_nothing_is_done_and_it_is_said(
     admin: Client, user: Any, phone: Device
 ) -> None:
     with broken_database():
-        response = admin.post(log_out_page(user), follow=True)
+        response = admin.post(log_out_page(user), ANSWER, follow=True)
 
     assert messages_of(response) == ["The database did not answer. Nothing was done: try again."]
     assert phone.standing == "live"
@@ -230,7 +370,7 @@ def test_who_lacks_one_of_the_two_permissions_is_refused(
     permissions: tuple[str, ...],
     method: str,
 ) -> None:
-    response = getattr(staff(*permissions), method)(log_out_page(user))
+    response = getattr(staff(*permissions), method)(log_out_page(user), ANSWER)
 
     assert response.status_code == 403
     assert phone.standing == "live"
@@ -271,14 +411,14 @@ def test_who_has_both_permissions_may(
     client = staff(CHANGE_USERS, LOG_OUT)
 
     assert client.get(log_out_page(user)).status_code == 200
-    assert client.post(log_out_page(user)).status_code == 302
+    assert client.post(log_out_page(user), ANSWER).status_code == 302
     assert phone.standing == "revoked"
 
 
 def test_what_the_site_s_admin_guards_is_guarded(staff: Callable[..., Client], boss: Any) -> None:
     phone = Device(boss)
 
-    response = staff(CHANGE_USERS, LOG_OUT).post(log_out_page(boss, "guards-superusers"))
+    response = staff(CHANGE_USERS, LOG_OUT).post(log_out_page(boss, "guards-superusers"), ANSWER)
 
     assert response.status_code == 403
     assert phone.standing == "live"
@@ -288,7 +428,7 @@ def test_what_the_site_s_admin_guards_is_guarded(staff: Callable[..., Client], b
 def test_nobody_logged_in_is_asked_to_log_in(
     client: Client, user: Any, phone: Device, method: str
 ) -> None:
-    response = getattr(client, method)(log_out_page(user))
+    response = getattr(client, method)(log_out_page(user), ANSWER)
 
     assert response.status_code == 302
     assert response.headers["Location"].startswith("/admin/login/?next=")
@@ -296,14 +436,14 @@ def test_nobody_logged_in_is_asked_to_log_in(
 
 
 def test_a_user_who_is_no_staff_is_asked_to_log_in(user: Any, phone: Device) -> None:
-    response = browser_of(user).post(log_out_page(user))
+    response = browser_of(user).post(log_out_page(user), ANSWER)
 
     assert response.headers["Location"].startswith("/admin/login/?next=")
     assert phone.standing == "live"
 
 
 def test_a_post_without_the_csrf_token_is_refused(boss: Any, user: Any, phone: Device) -> None:
-    response = browser_of(boss, enforce_csrf_checks=True).post(log_out_page(user))
+    response = browser_of(boss, enforce_csrf_checks=True).post(log_out_page(user), ANSWER)
 
     assert response.status_code == 403
     assert phone.standing == "live"
@@ -313,197 +453,7 @@ def test_the_form_of_the_page_carries_the_csrf_token(boss: Any, user: Any, phone
     client = browser_of(boss, enforce_csrf_checks=True)
     token = str(client.get(log_out_page(user)).context["csrf_token"])
 
-    response = client.post(log_out_page(user), {"csrfmiddlewaretoken": token})
+    response = client.post(log_out_page(user), ANSWER | {"csrfmiddlewaretoken": token})
 
     assert response.status_code == 302
     assert phone.standing == "revoked"
-
-
-# --- a selection of the list
-
-
-def press(client: Client, people: list[Any], site: str = "admin", **more: Any) -> Any:
-    """What the list posts when its action's button is pressed."""
-    data = {
-        "action": "log_out_selected",
-        "_selected_action": [person.pk for person in people],
-        "select_across": "0",
-        "index": "0",
-    }
-    return client.post(list_page(site), data | more, follow=True)
-
-
-def confirm(client: Client, page: Any, address: str = list_page()) -> Any:
-    """What the page that asks posts: its own hidden fields."""
-    names = {"action", "select_across", "jwt_revoke_confirmed"}
-    context = page.context
-    fields = {
-        "action": context["action"],
-        "select_across": context["select_across"],
-        "_selected_action": context["selected"],
-        "jwt_revoke_confirmed": "yes",
-    }
-    for name in names:
-        assert f'name="{name}" value="{fields[name]}"' in page.content.decode()
-    return client.post(address, fields, follow=True)
-
-
-@pytest.fixture
-def bob(db: None) -> Any:
-    return make_user("bob")
-
-
-@pytest.fixture
-def tablet(bob: Any) -> Device:
-    """Bob's."""
-    return Device(bob, "tablet")
-
-
-def test_the_action_asks_first(
-    admin: Client, user: Any, bob: Any, phone: Device, laptop: Device, tablet: Device
-) -> None:
-    page = press(admin, [user, bob])
-
-    assert "2 users will be logged out everywhere." in page.content.decode()
-    assert "3 sessions will end." in page.content.decode()
-    assert [phone.standing, tablet.standing] == ["live", "live"]
-
-
-def test_the_page_that_asks_leads_back_to_the_list(admin: Client, user: Any) -> None:
-    page = press(admin, [user])
-
-    assert f'href="{list_page()}"' in page.content.decode()
-
-
-def test_the_confirmed_action_logs_the_selected_out(
-    admin: Client, user: Any, bob: Any, phone: Device, tablet: Device
-) -> None:
-    bystander = Device(make_user("carol"))
-
-    confirm(admin, press(admin, [user, bob]))
-
-    assert [phone.standing, tablet.standing] == ["revoked", "revoked"]
-    assert bystander.standing == "live"
-
-
-def test_the_action_is_one_batch_by_the_admin(
-    admin: Client, boss: Any, user: Any, bob: Any
-) -> None:
-    confirm(admin, press(admin, [user, bob]))
-
-    entries = Revocation.objects.filter(scope="user")
-    assert {entry.subject for entry in entries} == {str(user.pk), str(bob.pk)}
-    assert {(entry.reason, entry.actor) for entry in entries} == {("logout_all", str(boss.pk))}
-    assert len({entry.batch for entry in entries}) == 1
-
-
-def test_the_action_leaves_a_history_entry_for_each_user(
-    admin: Client, user: Any, bob: Any
-) -> None:
-    confirm(admin, press(admin, [user, bob]))
-
-    assert {entry.object_id for entry in LogEntry.objects.all()} == {str(user.pk), str(bob.pk)}
-
-
-def test_the_action_says_how_many(admin: Client, user: Any, bob: Any) -> None:
-    response = confirm(admin, press(admin, [user, bob]))
-
-    assert response.redirect_chain == [(list_page(), 302)]
-    assert messages_of(response) == ["2 users are logged out everywhere."]
-
-
-def test_all_of_the_list_can_be_selected_across_its_pages(
-    admin: Client, boss: Any, user: Any, tablet: Device
-) -> None:
-    page = press(admin, [user], select_across="1")
-    assert f"{get_user_model().objects.count()} users will be" in page.content.decode()
-
-    confirm(admin, page)
-
-    assert tablet.standing == "revoked"
-
-
-def test_a_search_bounds_what_is_selected_across_pages(
-    admin: Client, user: Any, phone: Device, tablet: Device
-) -> None:
-    address = f"{list_page()}?q=alice"
-    data = {
-        "action": "log_out_selected",
-        "_selected_action": [user.pk],
-        "select_across": "1",
-        "index": "0",
-    }
-
-    confirm(admin, admin.post(address, data), address)
-
-    assert [phone.standing, tablet.standing] == ["revoked", "live"]
-
-
-def test_more_users_than_are_held_in_memory_at_once(
-    admin: Client, user: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jwt_revoke.admin.readonly.PAGE", 2)
-    people = [user, *(make_user(f"user-{number}") for number in range(4))]
-
-    confirm(admin, press(admin, people))
-
-    assert {entry.object_id for entry in LogEntry.objects.all()} == {str(p.pk) for p in people}
-
-
-def test_the_action_of_a_proxy_s_admin_works_as_well(
-    admin: Client, user: Any, phone: Device
-) -> None:
-    fields = {
-        "action": "log_out_selected",
-        "_selected_action": [user.pk],
-        "jwt_revoke_confirmed": "yes",
-    }
-
-    admin.post(list_page("proxy", "proxymember"), fields)
-
-    assert phone.standing == "revoked"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_action_that_the_database_does_not_answer_does_nothing_and_says_so(
-    admin: Client, user: Any, phone: Device
-) -> None:
-    page = press(admin, [user])
-    with broken_database():
-        response = confirm(admin, page)
-
-    assert messages_of(response) == ["The database did not answer. Nothing was done: try again."]
-    assert phone.standing == "live"
-    assert not LogEntry.objects.exists()
-
-
-@pytest.mark.parametrize("permissions", [(VIEW_USERS,), (CHANGE_USERS,), (VIEW_USERS, LOG_OUT)])
-def test_who_may_not_is_not_offered_the_action_and_cannot_post_it(
-    staff: Callable[..., Client], user: Any, phone: Device, permissions: tuple[str, ...]
-) -> None:
-    client = staff(*permissions)
-    assert 'value="log_out_selected"' not in client.get(list_page()).content.decode()
-
-    press(client, [user], jwt_revoke_confirmed="yes")
-
-    assert phone.standing == "live"
-
-
-def test_the_action_is_refused_when_one_of_the_selected_is_guarded(
-    staff: Callable[..., Client], boss: Any, user: Any, phone: Device
-) -> None:
-    client = staff(CHANGE_USERS, LOG_OUT)
-
-    response = press(client, [user, boss], "guards-superusers", jwt_revoke_confirmed="yes")
-
-    assert response.status_code == 403
-    assert phone.standing == "live"
-
-
-def test_the_action_without_the_csrf_token_is_refused(boss: Any, user: Any, phone: Device) -> None:
-    client = browser_of(boss, enforce_csrf_checks=True)
-
-    response = press(client, [user], jwt_revoke_confirmed="yes")
-
-    assert response.status_code == 403
-    assert phone.standing == "live"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from jwt_revoke.models import DeviceSession, Revocation
 from jwt_revoke.testing import Device
 from tests.admin.conftest import broken_database, browser_of, messages_of
 from tests.conftest import make_user
+from tests.geoip import LISBON, write_cities
 
 LIST = "/admin/jwt_revoke/devicesession/"
 VIEW = "jwt_revoke.view_devicesession"
@@ -130,6 +132,22 @@ def test_names_are_escaped(admin: Client) -> None:
     assert "&lt;b&gt;eve&lt;/b&gt;" in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
+
+
+def test_a_place_is_shown_beside_the_address_where_the_site_has_geoip(
+    admin: Client, user: Any, settings: Any, tmp_path: Path
+) -> None:
+    tablet = Device(user, "tablet", REMOTE_ADDR=LISBON)
+    page = f"{LIST}{tablet.session_id}/change/"
+    assert "column-place" not in admin.get(LIST).content.decode()
+    assert "field-place" not in admin.get(page).content.decode()
+
+    settings.GEOIP_PATH = write_cities(tmp_path)
+
+    shown = admin.get(LIST).content.decode()
+    assert shown.index("column-ip_address") < shown.index("column-place")
+    assert '<td class="field-place">Lisbon, Portugal</td>' in shown
+    assert "Lisbon, Portugal" in admin.get(page).content.decode()
 
 
 # --- what it costs

@@ -10,10 +10,9 @@ from cryptography.fernet import Fernet
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import served
-from tests.browser.people import AdminPage
+from tests.browser.people import AdminPage, tab_to
 
 KEYS = "/admin/jwt_revoke/signingkey/"
-MOST_TABS = 80
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +24,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     with served(tmp_path_factory.mktemp("site"), **stored) as address:
         yield address
-
-
-def tab_to(page: Page, name: str) -> None:
-    """Press Tab until what is called ``name`` has the focus, and that can be seen."""
-    wanted = page.locator("#content").get_by_role("link", name=name, exact=True)
-    wanted = wanted.or_(page.locator("#content").get_by_role("button", name=name, exact=True))
-    for _press in range(MOST_TABS):
-        page.keyboard.press("Tab")
-        if wanted.and_(page.locator(":focus")).count():
-            return
-    raise AssertionError(f"{name} cannot be reached by the keyboard")
 
 
 def signer(page: Page) -> str:
