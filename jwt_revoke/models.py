@@ -64,7 +64,7 @@ class UserTokenState(models.Model):
 class DeviceSession(models.Model):
     """One sign-in on one device. A refresh updates it; it is never inserted twice."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,
@@ -111,7 +111,7 @@ class Revocation(models.Model):
     NULL until the entry is numbered, and 0 where the first of its ``batch`` has the number for all.
     """
 
-    uid = models.UUIDField(default=uuid.uuid4, editable=False)
+    uid = models.UUIDField(_("ID"), default=uuid.uuid4, editable=False)
     sequence = models.BigIntegerField(_("sequence"), null=True, blank=True, db_index=True)
     batch = models.UUIDField(_("batch"), null=True, blank=True)
     scope = models.CharField(_("scope"), max_length=10)
@@ -204,7 +204,7 @@ class ReplicaProcess(models.Model):
     which PostgreSQL then does within the page, and there are as many rows as processes.
     """
 
-    id = models.UUIDField(primary_key=True, editable=False)
+    id = models.UUIDField(_("ID"), primary_key=True, editable=False)
     host = models.CharField(_("host"), max_length=255)
     pid = models.BigIntegerField(_("process number"))
     log = models.CharField(_("log followed"), max_length=10)

@@ -51,7 +51,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(editable=False, primary_key=True, serialize=False),
+                    models.UUIDField(
+                        editable=False, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
                 ),
                 ("host", models.CharField(max_length=255, verbose_name="host")),
                 ("pid", models.BigIntegerField(verbose_name="process number")),
@@ -173,7 +175,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("uid", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, verbose_name="ID")),
                 (
                     "sequence",
                     models.BigIntegerField(
@@ -210,7 +212,11 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
                     ),
                 ),
                 ("name", models.CharField(blank=True, max_length=100, verbose_name="name")),
