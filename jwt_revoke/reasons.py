@@ -10,6 +10,7 @@ from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 PICKED: Final[Mapping[str, str | Promise]] = {
     "logout_all": _("Asked to be logged out everywhere"),
@@ -22,8 +23,9 @@ PICKED: Final[Mapping[str, str | Promise]] = {
 }
 """Why an administrator may revoke; the first is the default."""
 
+# In a context: Django has the same words as a page's title, and ours would take its place.
 REASONS: Final[Mapping[str, str | Promise]] = {
-    "logout": _("Logged out"),
+    "logout": pgettext_lazy("reason", "Logged out"),
     **PICKED,
     "password_changed": _("Password changed"),
     "role_changed": _("Role changed"),

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -50,19 +51,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-def database_of_this_process() -> str:
-    """Two processes that test at once must not change one another's demo users."""
-    url, process = os.environ.get("BROWSER_DATABASE_URL", ""), os.environ.get("PYTEST_XDIST_WORKER")
-    if not (process and url.startswith("postgres")):
-        return "" if process else url
+def new_database(folder: Path) -> str:
+    """The address of an empty one: no two sites change one another's demo users."""
+    url = os.environ.get("BROWSER_DATABASE_URL", "")
+    if not url.startswith("postgres"):
+        return f"sqlite:///{folder / 'site.sqlite3'}"
+    name = f"browser_{uuid4().hex}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE browser_{process}")
-    return urlsplit(url)._replace(path=f"/browser_{process}").geturl()
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
 @contextmanager
-def served(folder: Path, **environment: str) -> Iterator[str]:
-    """The address of the example project, served as a newcomer would serve it."""
+def served(folder: Path, filled_by: str = "", **environment: str) -> Iterator[str]:
+    """The address of the example project, served as a newcomer would serve it.
+
+    ``filled_by``: Python for its shell, which adds what is to be looked at.
+    """
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     # What tells this test-suite's own Django what to do is none of the site's business.
@@ -72,20 +77,24 @@ def served(folder: Path, **environment: str) -> Iterator[str]:
         if not name.startswith(("DJANGO_", "JWT_REVOKE_", "COVERAGE_")) and name != "REDIS_URL"
     }
     own = {
-        "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
+        "DATABASE_URL": new_database(folder),
         "DJANGO_SECRET_KEY": "browser-tests-only-" + "k" * 40,
     }
+    whole = inherited | own | environment
     output = folder / "output.txt"
     with output.open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "example_project", "--port", str(port)],
             cwd=ROOT,
-            env=inherited | own | environment,
+            env=whole,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
     try:
         wait_until_served(f"{address}/api/open/", server, output)
+        if filled_by:
+            command = [sys.executable, "example_project/manage.py", "shell", "-c", filled_by]
+            subprocess.run(command, cwd=ROOT, env=whole, check=True, capture_output=True)
         yield address
     finally:
         end_process(server)
@@ -94,9 +103,7 @@ def served(folder: Path, **environment: str) -> Iterator[str]:
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The site that most tests share."""
-    database = database_of_this_process()
-    elsewhere = {"DATABASE_URL": database} if database else {}
-    with served(tmp_path_factory.mktemp("site"), **elsewhere) as address:
+    with served(tmp_path_factory.mktemp("site")) as address:
         yield address
 
 

@@ -5,9 +5,6 @@ What Django's admin puts around a page is its own: its parts are not looked at h
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests import services
 from tests.browser import axe
-from tests.browser.conftest import ROOT, served
+from tests.browser.conftest import served
 from tests.browser.people import AdminPage, DevicePage, log_out, password_of
 from tests.services.starting import started
 
@@ -112,17 +109,12 @@ PAGES = {
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The example project with something to see on each page."""
-    folder = tmp_path_factory.mktemp("site")
     own = {
-        "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
         "DJANGO_SETTINGS_MODULE": "tests.browser.stored_keys",
         "BROWSER_KEY_ENCRYPTION_KEY": Fernet.generate_key().decode(),
         "JWT_REVOKE_BACKEND": "replica",
     }
-    with served(folder, **own) as address:
-        command = [sys.executable, "example_project/manage.py", "shell", "-c", CROWD]
-        environment = os.environ | own | {"DJANGO_SECRET_KEY": "k" * 50}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    with served(tmp_path_factory.mktemp("site"), CROWD, **own) as address:
         yield address
 
 

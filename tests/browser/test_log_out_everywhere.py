@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -12,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.conftest import ROOT, served
+from tests.browser.conftest import served
 from tests.browser.people import AdminPage, DevicePage, tab_to
 
 CROWD = """
@@ -28,15 +25,7 @@ STEP = "**/admin/accounts/user/**"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The example project with many users, and a database of its own."""
-    folder = tmp_path_factory.mktemp("site")
-    with served(folder) as address:
-        environment = {
-            **os.environ,
-            "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
-            "DJANGO_SETTINGS_MODULE": "example_project.settings",
-        }
-        command = [sys.executable, "example_project/manage.py", "shell", "-c", CROWD]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    with served(tmp_path_factory.mktemp("site"), CROWD) as address:
         yield address
 
 

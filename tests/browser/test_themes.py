@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIRequestContext, Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser.conftest import ROOT, served
+from tests.browser.conftest import served
 from tests.browser.people import password_of, tab_to
 
 THEMES = ["django", "unfold", "jazzmin", "grappelli"]
@@ -49,18 +46,9 @@ def theme(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def site(theme: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The example project in that dress, with a database of its own."""
-    folder = tmp_path_factory.mktemp(theme)
-    environment = {"DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}"}
     settings = {"DJANGO_SETTINGS_MODULE": f"tests.browser.themes.{theme}"}
-    with served(folder, **environment, **({} if theme == "django" else settings)) as address:
-        subprocess.run(
-            [sys.executable, "example_project/manage.py", "shell", "-c", LOOKER],
-            cwd=ROOT,
-            env=os.environ
-            | {"DJANGO_SETTINGS_MODULE": "example_project.settings", "DJANGO_SECRET_KEY": "k" * 50}
-            | environment,
-            check=True,
-        )
+    settings = {} if theme == "django" else settings
+    with served(tmp_path_factory.mktemp(theme), LOOKER, **settings) as address:
         yield address
 
 
