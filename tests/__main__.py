@@ -154,7 +154,8 @@ def browser_tests(runner: Runner) -> None:
     if (environment := runner.database(name)) is not None:
         # The site under test runs in a process of its own; this is where it finds its database.
         environment |= {"BROWSER_DATABASE_URL": environment["DATABASE_URL"]}
-        arguments = ["-m", "browser", "--numprocesses=2"]
+        # A file's tests share a site, which takes seconds to start.
+        arguments = ["-m", "browser", "--numprocesses=2", "--dist=loadfile"]
         title = f"browser, {name}"
         runner.pytest(title, arguments, environment, folder="tests/browser", measured=False)
 

@@ -19,6 +19,8 @@ from jwt_revoke.testing import Device
 from tests.admin.conftest import CHANGE_USERS, LOG_OUT, change_page, list_page, log_out_page
 from tests.admin.sites import SITES, NoActions, OwnActions
 
+pytestmark = pytest.mark.once
+
 ACTION = "log_out_selected"
 
 

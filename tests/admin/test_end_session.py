@@ -29,6 +29,8 @@ from tests.admin.conftest import (
 from tests.conftest import make_user
 from tests.geoip import LISBON, write_cities
 
+pytestmark = pytest.mark.once
+
 END = "jwt_revoke.end_devicesession"
 SEE_SESSIONS = "jwt_revoke.view_devicesession"
 WHY = {"reason": "device_lost", "note": "Left in a taxi"}

@@ -10,6 +10,8 @@ import pytest
 
 from jwt_revoke.admin.logout import FORM_ACTIONS
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -334,6 +334,17 @@ def test_the_admin_s_history_has_an_entry_for_each(
     }
 
 
+def test_the_history_is_written_a_page_at_a_time(
+    admin: Client, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jwt_revoke.admin.readonly.PAGE", 2)
+    devices = [Device(user) for _ in range(5)]
+    end(admin, *devices)
+
+    noted = sorted(entry.object_id for entry in LogEntry.objects.all())
+    assert noted == sorted(str(device.session_id) for device in devices)
+
+
 def test_it_is_said_how_many_ended(admin: Client, phone: Device, laptop: Device) -> None:
     api.end_session(laptop.session_id)
 

@@ -1,14 +1,9 @@
-"""Everything here goes over HTTP: Playwright's event loop makes Django refuse synchronous ORM.
-
-The site is throttled as it would be on the Internet: 30 sign-ins a minute from one address and
-10 for one user name. So the tests share them out between the four demo users.
-"""
+"""Everything here goes over HTTP: Playwright's event loop makes Django refuse synchronous ORM."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -25,12 +20,13 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from tests import services
 from tests.browser.people import AdminPage, DevicePage
 from tests.services.server import end_process, free_port
+from tests.services.starting import started
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN = 60
-BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -79,6 +75,7 @@ def served(folder: Path, filled_by: str = "", **environment: str) -> Iterator[st
     own = {
         "DATABASE_URL": new_database(folder),
         "DJANGO_SECRET_KEY": "browser-tests-only-" + "k" * 40,
+        "DJANGO_SETTINGS_MODULE": "tests.browser.many_sign_ins",
     }
     whole = inherited | own | environment
     output = folder / "output.txt"
@@ -107,18 +104,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@contextmanager
+def chromium() -> Iterator[str]:
+    yield services.chromium()
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if executable is None:
-        reason = "no Chromium is installed (Debian: chromium)"
-        if os.environ.get("CI") or os.environ.get("TEST_REQUIRED"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=BROWSER_ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with started(chromium()) as executable, sync_playwright() as playwright:
+        shown = playwright.chromium.launch(executable_path=executable, args=BROWSER_ARGUMENTS)
+        yield shown
+        shown.close()
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from example_project.settings import *  # noqa: F403  (all of them, but for one)
-from example_project.settings import JWT_REVOKE as EXAMPLE
+from tests.browser.many_sign_ins import *  # noqa: F403  (all of them, but for one)
+from tests.browser.many_sign_ins import JWT_REVOKE as EXAMPLE
 
 JWT_REVOKE = {
     **EXAMPLE,

@@ -58,7 +58,7 @@ def hold_steps(page: Page) -> list[str]:
     return held
 
 
-def test_one_user_by_keyboard(admin: AdminPage, phone: DevicePage, screenshots: Path) -> None:
+def test_one_user_by_keyboard(admin: AdminPage, phone: DevicePage) -> None:
     page = admin.page
     page.goto("/admin/accounts/user/?q=alice")
     page.locator("#result_list").get_by_role("link", name="alice", exact=True).press("Enter")
@@ -72,7 +72,6 @@ def test_one_user_by_keyboard(admin: AdminPage, phone: DevicePage, screenshots: 
     page.keyboard.type("Device lost")  # a select goes by what is typed
     page.keyboard.press("Tab")
     page.keyboard.type("Left in a taxi")
-    admin.picture(screenshots / "admin-confirm-one.png")
     tab_to(page, "Log out everywhere")
     page.keyboard.press("Enter")
 
@@ -94,10 +93,9 @@ def test_by_the_effect_access_the_device_goes_on(admin: AdminPage, phone: Device
     phone.expect_let_in()
 
 
-def test_thousands_go_by_themselves(admin: AdminPage, phone: DevicePage, screenshots: Path) -> None:
+def test_thousands_go_by_themselves(admin: AdminPage, phone: DevicePage) -> None:
     page = admin.page
     ask_about_all(page)
-    admin.picture(screenshots / "admin-confirm-many.png")
     phone.expect_let_in()  # to ask is not to do
 
     admin.confirm()

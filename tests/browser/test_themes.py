@@ -121,7 +121,6 @@ def test_the_button_is_one_of_the_theme_s_own_and_works_by_mouse(
     page.screenshot(path=screenshots / f"theme-{theme}.png", animations="disabled")
     button.click()
     expect(page.locator("#content-main")).to_contain_text("Alice’s phone")
-    page.screenshot(path=screenshots / f"theme-{theme}-confirm.png", animations="disabled")
     assert lives(page, phone)  # to ask is not to do
     page.get_by_role("button", name=BUTTON, exact=True).click()
     expect(page.get_by_text("“alice” is logged out everywhere.")).to_be_visible()

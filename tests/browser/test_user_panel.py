@@ -35,7 +35,6 @@ def test_one_session_is_ended_from_the_user_s_page(
     expect(admin.page.get_by_text("This session of “mallory” will end.")).to_be_visible()
     admin.page.get_by_label("Reason").select_option(label="Device lost or stolen")
     admin.page.get_by_label("Note").fill("Left in a taxi")
-    admin.picture(screenshots / "admin-end-session.png")
     lost.expect_let_in()  # to ask is not to do
     admin.page.get_by_role("button", name="End the session").click()
 
@@ -66,7 +65,7 @@ def test_it_is_done_by_keyboard_as_well(device: Opens, admin: AdminPage) -> None
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_narrow_window_scrolls_the_tables_and_not_the_page(
-    device: Opens, admin: AdminPage, screenshots: Path, scheme: str
+    device: Opens, admin: AdminPage, scheme: str
 ) -> None:
     device("mallory", "Phone")
     page = admin.page
@@ -81,4 +80,3 @@ def test_a_narrow_window_scrolls_the_tables_and_not_the_page(
     assert panel is not None
     assert panel["x"] >= 0
     assert panel["x"] + panel["width"] <= 320
-    panel_of(admin).screenshot(path=screenshots / f"admin-user-panel-narrow-{scheme}.png")

@@ -18,12 +18,16 @@ PATH=$PATH:/usr/sbin:/sbin
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgresql postgres
 need mariadb-server mariadbd
 need redis-server redis-server
-need chromium chromium chromium-browser google-chrome
+need chromium chromium chromium-browser google-chrome chromium-headless-shell
 need nodejs node
 need npm npm
 need gettext msgfmt
 
-[ -n "$packages" ] || exit 0
+# Quicker than the whole browser. Not every distribution has it, so it is asked for by itself.
+wanted=
+command -v chromium-headless-shell >/dev/null 2>&1 || wanted=chromium-headless-shell
+
+[ -n "$packages$wanted" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     exit 0
 fi
@@ -47,13 +51,15 @@ if [ ! -e "$policy" ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-echo "Installing:$packages"
-# shellcheck disable=SC2086 # a list
-if ! {
-    # An old list may do where a mirror is out of reach.
-    apt-get update -q || true
-    apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 $packages
-} </dev/null >"$log" 2>&1; then
+install() {
+    # shellcheck disable=SC2086 # a list
+    apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 $1
+}
+echo "Installing:$packages $wanted"
+# An old list may do where a mirror is out of reach.
+apt-get update -q </dev/null >"$log" 2>&1 || true
+[ -z "$wanted" ] || install "$wanted" </dev/null >>"$log" 2>&1 || true
+if [ -n "$packages" ] && ! install "$packages" </dev/null >>"$log" 2>&1; then
     tail -n 15 "$log"
     echo "Some of these could not be installed:$packages"
 fi

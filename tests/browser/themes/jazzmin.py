@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from example_project.settings import *  # noqa: F403  (all of them, but for two)
-from example_project.settings import INSTALLED_APPS as APPS
-from example_project.settings import MIDDLEWARE as EXAMPLE_MIDDLEWARE
+from tests.browser.many_sign_ins import *  # noqa: F403  (all of them, but for two)
+from tests.browser.many_sign_ins import INSTALLED_APPS as APPS
+from tests.browser.many_sign_ins import MIDDLEWARE as EXAMPLE_MIDDLEWARE
 from tests.browser.themes.frame import before_the_admin, without_policy
 
 INSTALLED_APPS = before_the_admin(APPS, "jazzmin")
