@@ -1,7 +1,8 @@
 """A selection of the list of users logged out everywhere: a page a step, each a POST of its own.
 
-So no request lasts longer than one page takes, whatever the selection; what is done is done, and
-a run that was interrupted is begun again, or gone on with, without harm.
+So no request lasts longer than one page takes, whatever the selection (but that an admin which
+guards some users is asked about all of them first). What is done is done, and a run that was
+interrupted is begun again, or gone on with, without harm.
 """
 
 from __future__ import annotations
@@ -88,8 +89,9 @@ def _require(
 
 
 def _totals(queryset: QuerySet[Any]) -> dict[str, Any]:
-    keys = queryset.order_by().values(key_name())
-    sessions = live_sessions(write_alias()).filter(user_id__in=keys)
+    using = write_alias()  # whatever alias the site's admin reads its list from
+    keys = queryset.using(using).order_by().values(key_name())
+    sessions = live_sessions(using).filter(user_id__in=keys)
     found = sessions.aggregate(count=Count("pk"), last_used=Max("last_used_at"))
     users, last_used = queryset.count(), found["last_used"]
     return {

@@ -25,7 +25,7 @@ from .dashboard import with_dashboard
 from .end_session import END_SESSION, end_session_view
 from .entries import with_entries
 from .logout import FORM_ACTIONS, LOG_OUT, logout_view, may_log_out
-from .pages import page_url, url_name
+from .pages import guarded, page_url, url_name
 from .user_panel import panel
 
 CHANGE_FORM: Final = "jwt_revoke/admin/user_change_form.html"
@@ -94,8 +94,8 @@ def _equip(model_admin: Any) -> None:
 
 def _get_urls(model_admin: ModelAdmin[Any], original: Any) -> list[URLPattern]:
     def ours(route: str, view: Any, name: str) -> URLPattern:
-        guarded = model_admin.admin_site.admin_view(partial(view, model_admin))
-        return path(f"<path:object_id>/{route}/", guarded, name=url_name(model_admin.opts, name))
+        page = guarded(model_admin.admin_site, partial(view, model_admin))
+        return path(f"<path:object_id>/{route}/", page, name=url_name(model_admin.opts, name))
 
     return [
         ours("log-out-everywhere", logout_view, LOG_OUT),

@@ -31,7 +31,7 @@ from ..key_listing import COMPROMISED, ListedKey, listed
 from ..models import SigningKey, write_alias
 from ..signing_keys import KeyRefused
 from .key_changes import STORE, TIME, Compromise, Create, KeyChange, Retire, Rotate
-from .pages import page, page_url, url_name
+from .pages import guarded, page, page_url, url_name
 from .readonly import UntouchableAdmin, is_superuser, tell_unavailable
 
 KEPT: Final[Mapping[str, str | Promise]] = {
@@ -72,7 +72,7 @@ class SigningKeyAdmin(UntouchableAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         def change(route: str, kind: type[KeyChange], name: str) -> URLPattern:
-            view = self.admin_site.admin_view(partial(self._change_view, kind))
+            view = guarded(self.admin_site, partial(self._change_view, kind))
             return path(route, view, name=url_name(self.opts, name))
 
         return [

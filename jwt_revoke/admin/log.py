@@ -41,7 +41,7 @@ from .log_filters import (
     ScopeFilter,
     TimeFilter,
 )
-from .pages import page_url, url_name
+from .pages import guarded, page_url, url_name
 from .readonly import COUNTED, BoundedPaginator, ReadOnlyAdmin, keys_of_users
 
 logger: Final = logging.getLogger("jwt_revoke")
@@ -140,11 +140,11 @@ class RevocationAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         def export(file_format: FileFormat) -> URLPattern:
-            view = self.admin_site.admin_view(partial(self._export_view, file_format))
+            view = guarded(self.admin_site, partial(self._export_view, file_format))
             name = url_name(self.opts, f"export_{file_format.name}")
             return path(f"export/{file_format.name}/", view, name=name)
 
-        view = self.admin_site.admin_view(partial(everyone_view, self))
+        view = guarded(self.admin_site, partial(everyone_view, self))
         everyone = path("everyone/", view, name=url_name(self.opts, EVERYONE))
         return [*map(export, FORMATS.values()), everyone, *super().get_urls()]
 

@@ -19,6 +19,7 @@ from .. import api
 from ..exceptions import Unavailable
 from ..models import DeviceSession, write_alias
 from ..places import is_configured, place_of
+from ..reasons import reason_text
 from ..standing import live_sessions
 from .readonly import COUNTED, ReadOnlyAdmin, keys_of_users, note_each, tell_unavailable
 
@@ -77,7 +78,9 @@ class DeviceSessionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("state"))
     def state(self, session: Any) -> str:
         """Whether it lives, or why it ended."""
-        return str(_("live") if session.jwt_revoke_lives else session.end_reason or _("over"))
+        if session.jwt_revoke_lives:
+            return str(_("live"))
+        return reason_text(session.end_reason) or str(_("over"))
 
     @admin.display(description=_("place"))
     def place(self, session: DeviceSession) -> str:

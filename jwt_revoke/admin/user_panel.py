@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..database import atomically, describe
+from ..database import describe
 from ..models import SCOPE_SESSION, SCOPE_USER, DeviceSession, Revocation, write_alias
 from ..places import is_configured
 from ..reasons import reason_text
@@ -27,17 +27,13 @@ from .accounts import key_of, names_of
 from .end_session import END_SESSION, may_end
 from .listed import listed
 from .log_filters import EFFECTS
+from .logout import may_log_out
 from .pages import page_url
-from .readonly import COUNTED
+from .readonly import COUNTED, apart
 
 logger: Final = logging.getLogger("jwt_revoke")
 
-_SEE_SESSIONS: Final = (
-    "jwt_revoke.view_devicesession",
-    # Who may end them is shown them by the pages that ask, too.
-    "jwt_revoke.end_devicesession",
-    "jwt_revoke.revoke_tokens",
-)
+_SEE_SESSIONS: Final = "jwt_revoke.view_devicesession"
 _SEE_LOG: Final = "jwt_revoke.view_revocation"
 _REVOCATIONS: Final = 10
 _ENDED: Final = 100
@@ -58,11 +54,12 @@ class PastRevocation:
 
 def panel(model_admin: admin.ModelAdmin[Any], request: HttpRequest, user: Any) -> dict[str, Any]:
     """What ``user_panel.html`` is given; ``{}`` where the viewer may see nothing of it."""
-    sees_sessions = any(map(request.user.has_perm, _SEE_SESSIONS))
+    # Who may end them is shown them by the pages that ask, too.
+    may_ask = may_end(model_admin, request, user) or may_log_out(model_admin, request, user)
+    sees_sessions = may_ask or request.user.has_perm(_SEE_SESSIONS)
     sees_log = request.user.has_perm(_SEE_LOG)
     try:
-        # A part of its own: the page may be shown within a transaction, after a form's mistake.
-        with atomically(write_alias(), refusable=True):
+        with apart(write_alias()):
             sessions = _sessions(model_admin, request, user) if sees_sessions else {}
             return sessions | (_revocations(model_admin, request, user) if sees_log else {})
     except Error as error:

@@ -17,7 +17,8 @@ class NameField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         text = super().to_python(value) or ""
-        return "".join(char for char in text if char.isprintable() or char in _JOINERS).strip()
+        seen = "".join(char for char in text if char.isprintable() or char in _JOINERS).strip()
+        return seen if seen.strip(_JOINERS) else ""
 
 
 class NameForm(forms.Form):

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
@@ -69,7 +70,7 @@ class DevicesView(SignedInView):
 
     def show(self, status: int = 200, **context: Any) -> HttpResponse:
         """The page, or the list alone."""
-        context |= listing(self.user, self.base, self.current, self._back())
+        context |= listing(self.user, self.base, self.current, self.back)
         context["query"] = "?fragment" if self.is_fragment else ""
         template = f"jwt_revoke/devices/{'list' if self.is_fragment else 'page'}.html"
         return render(self.request._request, template, context, status=status)
@@ -81,7 +82,12 @@ class DevicesView(SignedInView):
         if self.is_fragment:
             return self.show(said=said)
         messages.success(self.request._request, said, fail_silently=True)
-        return HttpResponseRedirect(self._back() or self.base)
+        return HttpResponseRedirect(self.back or self.base)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        # Read before anything is done: a body that cannot be is refused, and nothing has happened.
+        self.back = self._back()
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         # There is one form of each answer: a browser that wants HTML is not told 406.
@@ -95,7 +101,12 @@ class DevicesView(SignedInView):
             page = redirect_to_login(self.base)
         else:
             refused = super().handle_exception(exc)
-            context = {"detail": refused.data["detail"], "base": self.base}
+            if refused.status_code == 503:
+                # Django's user, read by a site's own template, would raise a second time.
+                self.request._request.user = AnonymousUser()
+            # A site's own exception handler may have any shape of its own.
+            said = refused.data if isinstance(refused.data, dict) else {}
+            context = {"detail": said.get("detail", ""), "base": self.base}
             template = "jwt_revoke/devices/error.html"
             # Not REST framework's request: its user may refuse once more, in a site's own template.
             page = render(self.request._request, template, context, status=refused.status_code)

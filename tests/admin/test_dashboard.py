@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from jwt_revoke.admin import dashboard
 from jwt_revoke.insights import Health, LiveSessions
 from jwt_revoke.models import DeviceSession, ReplicaProcess, Revocation, SigningKey
 from jwt_revoke.testing import Device
+from tests.admin.conftest import refuse_to_read
 from tests.admin.test_processes_page import add as add_process
 from tests.conftest import make_user
 
@@ -271,7 +273,8 @@ def test_a_stranger_is_asked_to_log_in(client: Client) -> None:
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_the_number_of_statements_depends_on_nothing(admin: Client, count: int) -> None:
-    """Invariant 8. The session, the user, and then: 2 + 1 for sessions, 2 for the log."""
+    """Invariant 8. The session, the user, and then: 2 + 1 for sessions, 2 for the log; within the
+    test's transaction also a savepoint and its release."""
     user = make_user("many")
     for number in range(count):
         Device(user)
@@ -280,7 +283,20 @@ def test_the_number_of_statements_depends_on_nothing(admin: Client, count: int) 
     with CaptureQueriesContext(connection) as captured:
         page(admin)
 
-    assert len(captured) == 2 + 3 + 2
+    assert len(captured) == 2 + 3 + 2 + 2
+
+
+def test_while_our_tables_cannot_be_read_the_list_of_models_is_there(
+    admin: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connection.execute_wrapper(refuse_to_read), caplog.at_level(logging.WARNING):
+        response = admin.get(PAGE)
+
+    content = response.content.decode()
+    assert response.status_code == 200
+    assert "they cannot be shown now" in content
+    assert "/admin/jwt_revoke/revocation/" in content
+    assert "The dashboard is left empty" in caplog.text
 
 
 @pytest.mark.once

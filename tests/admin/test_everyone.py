@@ -23,6 +23,8 @@ from jwt_revoke.testing import Device
 from tests.admin.conftest import broken_database, browser_of, messages_of
 from tests.conftest import make_user
 
+pytestmark = pytest.mark.once
+
 PAGE = "/admin/jwt_revoke/revocation/everyone/"
 LOG = "/admin/jwt_revoke/revocation/"
 ENTERED = {"effect": "session", "reason": "other", "note": "", "word": "everyone"}
@@ -86,7 +88,6 @@ def test_it_says_how_many_sessions_live(admin: Client, user: Any, count: int, wo
     assert words in shown(admin)
 
 
-@pytest.mark.once
 def test_it_says_so_where_the_number_is_an_estimate(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +97,6 @@ def test_it_says_so_where_the_number_is_an_estimate(
     assert "About 1,020,000 live sessions are affected." in shown(admin)
 
 
-@pytest.mark.once
 def test_to_look_is_not_to_do(admin: Client, phone: Device) -> None:
     shown(admin)
 
@@ -104,7 +104,6 @@ def test_to_look_is_not_to_do(admin: Client, phone: Device) -> None:
     assert not Revocation.objects.exists()
 
 
-@pytest.mark.once
 def test_it_ends_sessions_unless_told_otherwise_and_guesses_no_reason(admin: Client) -> None:
     form = admin.get(PAGE).context["fieldset"].form
 
@@ -113,14 +112,12 @@ def test_it_ends_sessions_unless_told_otherwise_and_guesses_no_reason(admin: Cli
     assert form["word"].initial is None
 
 
-@pytest.mark.once
 def test_a_browser_is_asked_not_to_remember_the_word(admin: Client) -> None:
     (field,) = [part for part in shown(admin).split("<input") if 'name="word"' in part]
 
     assert 'autocomplete="off"' in field
 
 
-@pytest.mark.once
 def test_it_leads_to_the_keys_since_a_stolen_one_is_another_matter(admin: Client) -> None:
     assert 'href="/admin/jwt_revoke/signingkey/"' in shown(admin)
 
@@ -155,7 +152,6 @@ def test_who_signs_in_afterwards_is_let_in(admin: Client, user: Any) -> None:
     assert Device(user).standing == "live"
 
 
-@pytest.mark.once
 def test_the_log_says_who_did_it_and_why(admin: Client, boss: Any) -> None:
     press(admin, reason="maintenance", note="New data centre")
 
@@ -164,7 +160,6 @@ def test_the_log_says_who_did_it_and_why(admin: Client, boss: Any) -> None:
     assert (entry.actor, entry.note) == (str(boss.pk), "New data centre")
 
 
-@pytest.mark.once
 def test_who_pressed_it_stays_in_the_admin(admin: Client) -> None:
     press(admin)
 
@@ -183,7 +178,6 @@ def test_pressed_twice_it_is_done_twice(admin: Client, phone: Device) -> None:
 # --- the word
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("typed", ["EVERYONE", " Everyone ", "everyone"])
 def test_the_word_may_be_in_capitals_and_among_blanks(
     admin: Client, phone: Device, typed: str
@@ -193,7 +187,6 @@ def test_the_word_may_be_in_capitals_and_among_blanks(
     assert phone.standing == "revoked"
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("typed", "error"),
     [
@@ -224,7 +217,6 @@ def word_in_german(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jwt_revoke.admin.everyone.WORD", lazy(word, str)())
 
 
-@pytest.mark.once
 @pytest.mark.usefixtures("word_in_german")
 def test_the_word_is_in_the_language_of_the_page(admin: Client, phone: Device) -> None:
     with translation.override("de"):
@@ -234,7 +226,6 @@ def test_the_word_is_in_the_language_of_the_page(admin: Client, phone: Device) -
     assert phone.standing == "revoked"
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -255,7 +246,6 @@ def test_nothing_is_done_on_what_makes_no_sense(
     assert phone.standing == "live"
 
 
-@pytest.mark.once
 def test_what_was_typed_is_escaped(admin: Client) -> None:
     text = press(admin, note="<script>alert(1)</script>", word="<b>").content.decode()
 
@@ -266,7 +256,6 @@ def test_what_was_typed_is_escaped(admin: Client) -> None:
 # --- who may
 
 
-@pytest.mark.once
 def test_every_permission_is_not_enough(phone: Device) -> None:
     person = make_user("staff", is_staff=True)
     person.user_permissions.set(Permission.objects.all())
@@ -277,7 +266,6 @@ def test_every_permission_is_not_enough(phone: Device) -> None:
     assert phone.standing == "live"
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("address", ["/admin/", "/admin/jwt_revoke/"])
 def test_it_is_in_the_index_for_superusers_alone(admin: Client, address: str) -> None:
     person = make_user("staff", is_staff=True)
@@ -290,7 +278,6 @@ def test_it_is_in_the_index_for_superusers_alone(admin: Client, address: str) ->
 # --- where it stands
 
 
-@pytest.mark.once
 def test_a_site_without_the_log_has_no_link_to_it(settings: Any, admin: Client) -> None:
     settings.ROOT_URLCONF = __name__
 
@@ -300,7 +287,6 @@ def test_a_site_without_the_log_has_no_link_to_it(settings: Any, admin: Client) 
     assert "Log everybody out" not in text
 
 
-@pytest.mark.once
 def test_it_stays_on_its_site(settings: Any, admin: Client, phone: Device) -> None:
     settings.ROOT_URLCONF = __name__
 
@@ -312,7 +298,6 @@ def test_it_stays_on_its_site(settings: Any, admin: Client, phone: Device) -> No
     assert response.headers["Location"] == "/elsewhere/jwt_revoke/revocation/"
 
 
-@pytest.mark.once
 def test_a_site_without_the_list_is_begun_anew(settings: Any, admin: Client) -> None:
     settings.ROOT_URLCONF = __name__
 

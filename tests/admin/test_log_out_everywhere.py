@@ -37,6 +37,8 @@ from tests.admin.conftest import (
 from tests.admin.sites import SITES
 from tests.conftest import make_user
 
+pytestmark = pytest.mark.once
+
 # --- the page that asks
 
 
@@ -87,7 +89,6 @@ def test_the_page_says_where_and_since_when(admin: Client, user: Any, phone: Dev
     assert "2\xa0hours\xa0ago" in page
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("is_configured", [True, False])
 def test_places_are_told_where_the_site_knows_them(
     admin: Client,
@@ -104,13 +105,11 @@ def test_places_are_told_where_the_site_knows_them(
     assert ("Lisbon, Portugal" in page) == is_configured
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("field", ["effect", "reason", "note"])
 def test_the_page_asks_how_far_why_and_for_a_note(admin: Client, user: Any, field: str) -> None:
     assert f'name="{field}"' in admin.get(log_out_page(user)).content.decode()
 
 
-@pytest.mark.once
 def test_the_page_has_the_answers_of_the_button_chosen_at_first(admin: Client, user: Any) -> None:
     form = admin.get(log_out_page(user)).context["fieldset"].form
 
@@ -119,7 +118,6 @@ def test_the_page_has_the_answers_of_the_button_chosen_at_first(admin: Client, u
     assert chosen | {"note": ""} == ANSWER
 
 
-@pytest.mark.once
 def test_the_page_takes_as_many_statements_whatever_the_number_of_sessions(
     admin: Client, user: Any, phone: Device
 ) -> None:
@@ -241,7 +239,6 @@ WRONG: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("answer", WRONG.values(), ids=list(WRONG))
 def test_a_wrong_answer_brings_the_page_again_and_does_nothing(
     admin: Client, user: Any, phone: Device, answer: dict[str, str]
@@ -257,14 +254,12 @@ def test_a_wrong_answer_brings_the_page_again_and_does_nothing(
     assert phone.standing == "live"
 
 
-@pytest.mark.once
 def test_what_was_answered_rightly_stays_answered(admin: Client, user: Any) -> None:
     page = admin.post(log_out_page(user), ANSWER | {"reason": "", "note": "<Ticket> 42"})
 
     assert 'value="&lt;Ticket&gt; 42"' in page.content.decode()
 
 
-@pytest.mark.once
 def test_the_longest_note_is_kept_whole(admin: Client, user: Any) -> None:
     admin.post(log_out_page(user), ANSWER | {"note": "ä" * 255})
 

@@ -19,7 +19,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.test import Client
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, resolve, reverse
 from django.utils import timezone
 
 from jwt_revoke import api, signing_keys
@@ -140,6 +140,7 @@ PAGES: Final[Mapping[str, Page]] = {
     ),
 }
 """By the name of the URL, or by its model and route where it has none."""
+USERS: Final = "/admin/accounts/member/"
 NOT_A_URL: Final = {"action of the list of users"}
 OF_A_ROW: Final = {name: page for name, page in PAGES.items() if "{" in page.path}
 UNKNOWN: Final = {
@@ -252,6 +253,18 @@ def test_each_path_is_that_of_the_name(rows: dict[str, str]) -> None:
         found = [word.strip("{}") for word in page.path.split("/") if word.startswith("{")]
         args = ["jwt_revoke"] if name == "app_list" else [rows[word] for word in found]
         assert reverse(f"admin:{name}", args=args) == page.path.format(**rows)
+
+
+def test_what_a_page_of_ours_does_is_never_undone_by_a_site_s_transaction(
+    rows: dict[str, str],
+) -> None:
+    """Invariant 2: with ATOMIC_REQUESTS too."""
+    django_s_own = ("changelist", "add", "change", "delete", "history", "list")
+    ours = [page for name, page in PAGES.items() if not name.endswith(django_s_own)]
+    views = [resolve(p.path.format(**rows)).func for p in ours if p.path != USERS and p.acted_by]
+
+    assert len(views) > 5
+    assert [view for view in views if USING not in view._non_atomic_requests] == []
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -96,7 +96,7 @@ def test_the_list_tells_a_live_session_from_one_that_ended(
     page = admin.get(LIST).content.decode()
 
     assert '<td class="field-state">live</td>' in page
-    assert '<td class="field-state">logout</td>' in page
+    assert '<td class="field-state">Logged out</td>' in page
 
 
 def test_a_session_that_ended_by_itself_is_over(admin: Client, phone: Device) -> None:

@@ -19,7 +19,13 @@ from django.utils import timezone
 from jwt_revoke import api
 from jwt_revoke.models import DeviceSession
 from jwt_revoke.testing import Device
-from tests.admin.conftest import CHANGE_USERS, LOG_OUT, VIEW_USERS, change_page
+from tests.admin.conftest import (
+    CHANGE_USERS,
+    LOG_OUT,
+    VIEW_USERS,
+    change_page,
+    refuse_to_read,
+)
 from tests.admin.test_end_session import end_page
 from tests.conftest import make_user
 from tests.geoip import LISBON, write_cities
@@ -335,13 +341,23 @@ def test_it_stays_when_the_form_has_a_mistake(admin: Client, user: Any, phone: D
 # --- who sees it
 
 
+@pytest.mark.parametrize("permission", [END, LOG_OUT])
+@pytest.mark.parametrize("on_users", [VIEW_USERS, CHANGE_USERS])
+def test_who_may_end_a_user_s_sessions_sees_them(
+    staff: Callable[..., Client], user: Any, phone: Device, permission: str, on_users: str
+) -> None:
+    """As on the pages that ask; who may not change the user is refused there, and here."""
+    page = page_of(staff(on_users, permission), user)
+
+    assert (PANEL in page) == (on_users == CHANGE_USERS)
+
+
 @pytest.mark.parametrize(
     ("permissions", "seen"),
     [
         ((), set()),
         ((SEE_SESSIONS,), {"Live sessions"}),
-        ((END,), {"Live sessions"}),
-        ((LOG_OUT,), {"Live sessions"}),
+        ((SEE_SESSIONS, END), {"Live sessions"}),
         ((SEE_LOG,), {"Last revocations"}),
         ((SEE_SESSIONS, SEE_LOG), {"Live sessions", "Last revocations"}),
     ],
@@ -391,7 +407,7 @@ def test_a_user_whom_the_site_s_admin_guards_has_no_links(
     staff: Callable[..., Client], boss: Any
 ) -> None:
     Device(boss, "phone")
-    client = staff(CHANGE_USERS, VIEW_USERS, END)
+    client = staff(CHANGE_USERS, VIEW_USERS, SEE_SESSIONS, END)
 
     panel = panel_of(client, boss, "guards-superusers")
 
@@ -469,13 +485,6 @@ def test_it_asks_our_tables_five_times(admin: Client, user: Any, phone: Device) 
 
     ours = [query["sql"] for query in asked if "jwt_revoke_" in query["sql"]]
     assert len([sql for sql in ours if "SELECT" in sql]) == 5
-
-
-def refuse_to_read(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    """As where our tables are missing: the statement fails at the database itself."""
-    if "jwt_revoke_" in sql and sql.startswith("SELECT"):
-        sql, params = "SELECT 1 FROM jwt_revoke_missing", ()
-    return execute(sql, params, many, context)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

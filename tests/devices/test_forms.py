@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection
+from rest_framework.response import Response
 
 from jwt_revoke import api
 from jwt_revoke.devices import views
@@ -191,6 +192,48 @@ def test_a_database_that_is_away_is_503_on_a_page(browser, settings, monkeypatch
     answer = browser.get(PAGE)
     assert answer.status_code == 503
     assert "<h1>" in answer.content.decode()
+
+
+def test_a_page_that_says_so_may_read_the_user_in_the_site_s_own_frame(
+    browser, settings, monkeypatch, tmp_path
+):
+    """Invariant 4: what it reads must not ask the database that is away once more."""
+    frame = tmp_path / "jwt_revoke" / "devices" / "base.html"
+    frame.parent.mkdir(parents=True)
+    frame.write_text("{% if user.is_authenticated %}x{% endif %}{% block content %}{% endblock %}")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    from django.contrib.sessions.backends.db import SessionStore
+
+    def away(*_args):
+        raise OperationalError("could not connect")
+
+    monkeypatch.setattr(SessionStore, "load", away)
+    assert browser.get(PAGE).status_code == 503
+
+
+def test_a_site_s_own_exception_handler_is_no_error_here(browser, submit, settings):
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "EXCEPTION_HANDLER": "tests.devices.test_forms.handle",
+    }
+    assert submit(f"{PAGE}{uuid4()}/end/").status_code == 404
+
+
+def handle(error, context):
+    """As some packages do: a list, without ``detail``."""
+    return Response([{"code": "not_found"}], status=404)
+
+
+def test_a_body_that_cannot_be_read_is_refused_before_anything_is_done(phone, laptop):
+    """Invariant 2: no refusal after a write."""
+    for url in [url_of(laptop, "end"), PAGE + "log-out-others/", PAGE + "log-out-everywhere/"]:
+        assert phone.post(url, {"next": "/"}, format="json").status_code == 415
+    assert (phone.standing, laptop.standing) == ("live", "live")
+
+
+@pytest.mark.parametrize("name", ["\u200d\u200c", " \u200d "])
+def test_a_name_that_nobody_could_see_is_none(submit, phone, name):
+    assert submit(url_of(phone, "rename"), {"name": name}).status_code == 400
 
 
 def test_a_refused_fragment_is_refused_as_by_the_api(phone):

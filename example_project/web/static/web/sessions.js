@@ -46,6 +46,8 @@ export class SessionList {
    */
   show(html, sent = null) {
     const parsed = new DOMParser().parseFromString(html, "text/html");
+    // A list that was cut off, or is something else, tells of no device that it has ended.
+    if (!parsed.querySelector(".jwt-revoke-devices")) return "";
     const rows = new Map(
       [...parsed.querySelectorAll("[data-session]")].map((row) => [row.dataset.session, row]),
     );
