@@ -10,6 +10,8 @@ import pytest
 from tests.attacks.forging import MISSING, changed, forged, parts_of, signed
 from tests.conftest import make_user
 
+pytestmark = pytest.mark.once  # judged before any database is asked
+
 TEXTS = ("sub", "sid", "jti")
 NUMBERS = ("iat", "exp", "auth_time", "ver", "gen")
 REQUIRED = (*TEXTS, *NUMBERS, "token_type")
