@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -72,7 +73,7 @@ class Claims:
             auth_time=_integer(payload, "auth_time"),
             ver=_integer(payload, "ver"),
             gen=_integer(payload, "gen"),
-            payload=payload,
+            payload=MappingProxyType(dict(payload)),
         )
 
 

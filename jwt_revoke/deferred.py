@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
+from weakref import proxy
 
 from django.db.models import Model
 from django.db.models.base import ModelState
@@ -30,24 +31,30 @@ def can_defer(model: type[Model]) -> bool:
     """
     if asyncio._get_running_loop() is not None:  # noqa: SLF001  (documented, and raises nothing)
         return False
-    overridden = (
+    # To ask whose the receivers are costs more than all the rest, and mostly there are none.
+    for signal in _LOOKING_ON:
+        if signal.receivers and signal.has_listeners(model):
+            return False
+    return _is_plain(model, conf.USER_QUERYSET)
+
+
+_LOOKING_ON: Final = (pre_init, post_init)
+
+
+# Asked once: what is overridden or annotated is written in the site's code.
+@lru_cache(maxsize=8)
+def _is_plain(model: type[Model], user_queryset: Callable[[Any], Any] | None) -> bool:
+    """Whether the model makes its instances as Django does, and rows bring nothing but fields."""
+    if (
         model.__init__ is not Model.__init__
         or getattr(model.from_db, "__func__", None) is not getattr(Model.from_db, "__func__", None)
         or model.refresh_from_db is not Model.refresh_from_db
-    )
-    if overridden or pre_init.has_listeners(model) or post_init.has_listeners(model):
+    ):
         return False
-    return not _is_annotated(model._default_manager, conf.USER_QUERYSET)
-
-
-# Asked once: what is annotated is written in the site's code.
-@lru_cache(maxsize=8)
-def _is_annotated(manager: Any, user_queryset: Callable[[Any], Any] | None) -> bool:
-    """Whether the manager, or ``USER_QUERYSET``, annotates users."""
-    rows = manager.all()
+    rows = model._default_manager.all()
     if user_queryset is not None:
         rows = user_queryset(rows)
-    return bool(rows.query.annotations or rows.query.extra)
+    return not (rows.query.annotations or rows.query.extra)
 
 
 def deferred_user(model: type[Model], using: str, pk: Any, load: Load) -> Any:
@@ -55,24 +62,37 @@ def deferred_user(model: type[Model], using: str, pk: Any, load: Load) -> Any:
     # As from_db() would make it, without its loop over the fields: neither it nor __init__ is
     # anybody's own (can_defer).
     user = model.__new__(model)
-    user._state = ModelState()
-    user._state.adding, user._state.db = False, using
+    user._state = known = ModelState()
+    known.adding, known.db = False, using
     state = user.__dict__
     state[model._meta.pk.attname] = pk
     # On the instance, where Django looks when a field is missing; gone once it is loaded.
-    state["refresh_from_db"] = _Refresh(user, load)
-    for name in _LOADED_FIRST:
-        state[name] = _LoadedFirst(user, name)
+    waiting = _Waiting(proxy(user), load)
+    state["refresh_from_db"] = waiting.refresh_from_db
+    state["__getstate__"] = waiting.getstate
+    state["save_base"] = waiting.save_base
+    state["delete"] = waiting.delete
     return user
 
 
-class _Refresh:
-    """Stands in for ``refresh_from_db`` until the row is read."""
+_STAND_INS: Final = ("refresh_from_db", "__getstate__", "save_base", "delete")
 
+
+class _Waiting:
+    """Stands in for methods of the user's that are not to be run before the row is read.
+
+    A copy, or a pickle, could not load itself. And what is saved or deleted may be what its token
+    dies of: a field that is needed after it would be a 401 then, by which REST framework rolls the
+    change back.
+    """
+
+    __slots__ = ("load", "user")
+
+    # A proxy: held for itself, each request's user would wait for the garbage collector.
     def __init__(self, user: Any, load: Load) -> None:
         self.user, self.load = user, load
 
-    def __call__(
+    def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
     ) -> None:
         user = self.user
@@ -83,24 +103,18 @@ class _Refresh:
             # Asked for by the site: what was set, or fetched, before is to be read again too.
             user.refresh_from_db(using=using, fields=wanted, **kwargs)
 
+    def getstate(self) -> Any:
+        return self._loaded().__getstate__()
 
-_LOADED_FIRST: Final = ("__getstate__", "save_base", "delete")
+    def save_base(self, *args: Any, **kwargs: Any) -> Any:
+        return self._loaded().save_base(*args, **kwargs)
 
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        return self._loaded().delete(*args, **kwargs)
 
-class _LoadedFirst:
-    """Stands in for a method of the user's that is not to be run before the row is read.
-
-    A copy, or a pickle, could not load itself. And what is saved or deleted may be what its token
-    dies of: a field that is needed after it would be a 401 then, by which REST framework rolls the
-    change back.
-    """
-
-    def __init__(self, user: Any, name: str) -> None:
-        self.user, self.name = user, name
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def _loaded(self) -> Any:
         self.user.refresh_from_db(fields=())
-        return getattr(self.user, self.name)(*args, **kwargs)
+        return self.user
 
 
 def _adopt(user: Any, loaded: Any) -> None:
@@ -120,5 +134,5 @@ def _adopt(user: Any, loaded: Any) -> None:
     } | user._state.fields_cache
     user._state.__dict__.update(loaded._state.__dict__, fields_cache=related)
     # Two threads may both load it, to the same end.
-    for name in ("refresh_from_db", *_LOADED_FIRST):
+    for name in _STAND_INS:
         state.pop(name, None)

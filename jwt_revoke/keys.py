@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import jwt
-from jwt.algorithms import has_crypto, requires_cryptography
+from jwt.algorithms import get_default_algorithms, has_crypto, requires_cryptography
 from jwt.exceptions import PyJWTError
 from jwt.utils import base64url_encode
 
@@ -26,6 +25,9 @@ ASYMMETRIC: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
 REFRESH_KEY_LENGTH: Final = 32
 """Least bytes of a refresh secret (RFC 2104 §3: no shorter than the hash's output)."""
 
+
+_RULES: Final[Mapping[str, Any]] = get_default_algorithms()
+"""PyJWT's, by their names. Those that need the package cryptography are there if it is."""
 
 _NO_KEY: Final = "every configured key is marked as compromised: put a new one first, and deploy"
 
@@ -57,6 +59,13 @@ class Key:
     signs: Any = field(repr=False)
     verifies: Any = field(repr=False)
     public: dict[str, Any] | None = field(repr=False, default=None)
+
+    def verified(self, signed: bytes, signature: bytes) -> bool:
+        """Whether the signature is of those bytes, by this key and its algorithm.
+
+        PyJWT judges, and compares in constant time. It may raise for a signature that is none.
+        """
+        return bool(_RULES[self.algorithm].verify(signed, self.verifies, signature))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +227,7 @@ def _rules(algorithm: str) -> Any:
         )
     if algorithm not in SYMMETRIC + ASYMMETRIC:
         raise KeyUnusable(f"{algorithm} is none of {', '.join(SYMMETRIC + ASYMMETRIC)}")
-    return jwt.get_algorithm_by_name(algorithm)
+    return _RULES[algorithm]
 
 
 def _prepared(algorithm: str, material: Any) -> Any:

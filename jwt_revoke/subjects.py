@@ -11,7 +11,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.core.signals import setting_changed
 from django.db import Error, connections, models
 from django.db.models import Expression, F, Func, Value
 from django.db.models.functions import Cast, Concat, Replace, Substr
@@ -24,6 +26,20 @@ from .models import UserTokenState, write_alias
 
 _SUBJECTS_KNOWN: Final = 10_000
 _UUID_GROUPS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+
+
+@lru_cache(maxsize=1)
+def user_model() -> type[AbstractBaseUser]:
+    """``get_user_model()``, looked up once: every request needs it."""
+    return get_user_model()
+
+
+def _forget_model(*, setting: str, **_kwargs: Any) -> None:
+    if setting == "AUTH_USER_MODEL":
+        user_model.cache_clear()
+
+
+setting_changed.connect(_forget_model)
 
 
 def user_key(claims: Claims) -> Any:
@@ -40,13 +56,17 @@ def user_key(claims: Claims) -> Any:
             return None
         except Error as error:
             raise Unavailable(describe(error)) from error
-    key = get_user_model()._meta.pk
+    return _key_spelt(user_model()._meta.pk, claims.sub)
+
+
+@lru_cache(_SUBJECTS_KNOWN)
+def _key_spelt(key: models.Field[Any, Any], text: str) -> Any:
     try:
-        found = key.to_python(claims.sub)
+        found = key.to_python(text)
     except ValidationError:
         return None
     # A second spelling of the same key (" 1", "٣") is none of ours.
-    return found if str(found) == claims.sub else None
+    return found if str(found) == text else None
 
 
 def opaque_subject(claims: Claims) -> UUID | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+import weakref
 from contextlib import contextmanager
 
 import django
@@ -27,6 +28,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from jwt_revoke import api
+from jwt_revoke import deferred as deferred_module
 from jwt_revoke.authentication import (
     ServiceUnavailable,
     TokenNotValid,
@@ -46,6 +48,14 @@ pytestmark = pytest.mark.django_db
 User = get_user_model()
 NAME = User.USERNAME_FIELD
 HAS_IS_ACTIVE = any(field.name == "is_active" for field in User._meta.fields)
+
+
+@pytest.fixture(autouse=True)
+def _model_as_it_is():
+    """Looked at anew: no site changes its model while it serves."""
+    deferred_module._is_plain.cache_clear()
+    yield
+    deferred_module._is_plain.cache_clear()
 
 
 @pytest.fixture
@@ -297,6 +307,12 @@ def test_refreshing_from_another_database_asks_that(deferred):
         deferred.refresh_from_db(fields=[NAME], using="elsewhere")
 
 
+def test_it_is_let_go_of_with_its_last_reference(stateless, phone):
+    """It does not wait for the garbage collector, which a busy site would keep busy."""
+    gone = weakref.ref(authenticate_token(phone.access)[0])
+    assert gone() is None
+
+
 def test_it_is_no_new_row_of_the_database_that_decides(deferred, user):
     assert not deferred._state.adding
     assert deferred._state.db == user._state.db
@@ -331,7 +347,6 @@ def own_refresh(self, *args, **kwargs):
     ],
 )
 def test_a_model_that_makes_its_instances_itself_is_not_deferred(monkeypatch, name, own):
-    assert can_defer(User)
     monkeypatch.setattr(User, name, own, raising=False)
     assert not can_defer(User)
 

@@ -74,7 +74,7 @@ def test_an_over_long_token_is_refused_before_it_is_read(phone, anonymous, monke
     def unwanted(*args, **kwargs):
         raise AssertionError("work was done")
 
-    monkeypatch.setattr(codec, "_canonical", unwanted)
+    monkeypatch.setattr(codec, "_require_canonical", unwanted)
     monkeypatch.setattr(codec, "_json_object", unwanted)
     header = f"Bearer {phone.access}{'A' * 8192}"
     response = anonymous.get("/api/ping/", HTTP_AUTHORIZATION=header)

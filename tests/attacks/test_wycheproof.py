@@ -41,8 +41,8 @@ are named after is in ``test_spelling.py``."""
 VALID_AND_REFUSED: Final = {
     259: "not a compact JWS",  # an empty payload
     272: "not a compact JWS",  # likewise
-    346: "InvalidAlgorithmError",  # by PS384, with a key that is said to be for PS256
-    350: "InvalidAlgorithmError",  # likewise
+    346: "alg is not the key's",  # by PS384, with a key that is said to be for PS256
+    350: "alg is not the key's",  # likewise
     372: "not a compact JWS",  # "?" within the header: RFC 7515 §5.2 says to refuse it
     373: "not a compact JWS",  # within the payload
 }
@@ -173,7 +173,7 @@ def test_most_of_what_is_invalid_is_refused_for_its_signature(for_us):
     """RFC 8725 §3.3: padding of RSA, salt of PSS, r and s of ECDSA. No other rule hides it."""
     invalid = [vector for vector in for_us if not vector.valid]
     reasons = Counter(vector.refusal(vector.key) for vector in invalid)
-    assert reasons["InvalidSignatureError"] > 280
+    assert reasons["signature"] > 280
 
 
 def test_a_key_for_another_algorithm_is_no_key_of_ours(for_others):

@@ -177,8 +177,9 @@ class ReplicaBackend(BaseBackend):
 
     def _required(self, max_staleness: float | None) -> float:
         """The moment since which the log must have been read."""
-        bound = self.max_staleness if max_staleness is None else max_staleness
-        return max(clock() - bound, self._heard)
+        required = clock() - (self.max_staleness if max_staleness is None else max_staleness)
+        heard = self._heard
+        return max(required, heard)
 
     def _sync(self, required: float) -> ReplicaState | None:
         """The copy, read unless somebody did since ``required``. None = it can't be had now."""
