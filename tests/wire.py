@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 AUTH: Final = "/api/auth/"
+READS: Final = ("SELECT", "EXECUTE jwt_revoke_")
+"""What a statement that reads begins with; the second is one that PostgreSQL was given before."""
 NO_ERROR: Final = 'Bearer realm="api"'
 INVALID_TOKEN: Final = 'Bearer realm="api", error="invalid_token"'
 

@@ -22,6 +22,7 @@ from ..conf import conf
 from ..database import Slot, describe
 from ..exceptions import TokenRevoked, TokenStale, Unavailable
 from ..models import DeviceSession, UserTokenState, write_alias
+from ..prepared import Statement
 from ..standing import (
     OPAQUE_SUBJECT,
     Facts,
@@ -31,7 +32,7 @@ from ..standing import (
     live_sessions,
     require_account,
 )
-from ..subjects import opaque_subject, user_key
+from ..subjects import opaque_subject, plain_key, user_key
 from .base import BaseBackend
 
 _SESSION_KEY: Final = DeviceSession._meta.pk
@@ -42,7 +43,7 @@ _SUBJECT: Final = cast("models.UUIDField[Any, Any]", UserTokenState._meta.get_fi
 class _Plan:
     """The one SELECT, compiled for one database connection's vendor."""
 
-    sql: str
+    statement: Statement
     slots: Sequence[Any]
     fields: Sequence[str]
     first_fact: int
@@ -128,7 +129,7 @@ class DatabaseBackend(BaseBackend):
         }
         params = [filled[slot.name] if isinstance(slot, Slot) else slot for slot in plan.slots]
         with connection.cursor() as cursor:
-            cursor.execute(plan.sql, params)
+            plan.statement.execute(connection, cursor, params)
             found = cursor.fetchone()
         if found is None:
             return None
@@ -152,7 +153,7 @@ class DatabaseBackend(BaseBackend):
         converters = compiler.get_converters(select)
         first_fact = min(compiler.annotation_col_map.values())
         return _Plan(
-            sql=sql,
+            statement=Statement(sql),
             slots=params,
             fields=[column.target.attname for column in select[:first_fact]],
             first_fact=first_fact,
@@ -164,6 +165,12 @@ def _can_be_asked_for(
     key: models.Field[Any, Any], pk: Any, connection: BaseDatabaseWrapper
 ) -> bool:
     """Whether the database takes that key (MySQL has no 0); a manager's own errors are not ours."""
+    plain = plain_key(key)
+    if isinstance(plain, models.IntegerField) and isinstance(pk, int):
+        # The database's own error about it would make a transaction of the request's unusable.
+        least, most = connection.ops.integer_field_range(plain.get_internal_type())
+        if not least <= pk <= most:
+            return False
     try:
         key.get_db_prep_value(pk, connection)
     except ValueError:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from jwt_revoke.keystore import forget_keys, key_ring
 from jwt_revoke.testing import Device
 from tests.conftest import PASSWORD, credentials
-from tests.wire import AUTH
+from tests.wire import AUTH, READS
 
 STATEMENTS = {
     "any request of the site": 1,
@@ -119,7 +119,7 @@ def test_a_process_reads_the_keys_by_two_more_at_its_first_token(phone, laptop):
 def test_authentication_only_reads(call, phone, laptop):
     """Invariant 7."""
     (sql,) = statements(call, phone, laptop)
-    assert sql.startswith("SELECT")
+    assert sql.startswith(READS)
     assert "FOR UPDATE" not in sql
 
 

@@ -7,6 +7,7 @@ from tests.services.chromium import chromium
 from tests.services.cluster import cluster
 from tests.services.mariadb import mariadb
 from tests.services.node import node
+from tests.services.pgbouncer import pgbouncer
 from tests.services.postgresql import postgresql
 from tests.services.proxy import proxy
 from tests.services.redis import redis
@@ -19,6 +20,7 @@ __all__ = [
     "cluster",
     "mariadb",
     "node",
+    "pgbouncer",
     "postgresql",
     "proxy",
     "redis",

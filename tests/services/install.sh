@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the servers of the test-suite, its browser and Node.js where that can
-# be done without asking: as root on Debian and its children. Anywhere else it
-# does nothing, and the runner says what it had to do without.
+# Installs the servers of the test-suite, its browser, Node.js and valgrind where
+# that can be done without asking: as root on Debian and its children. Anywhere
+# else it does nothing, and the runner says what it had to do without.
 set -eu
 
 packages=
@@ -16,12 +16,14 @@ need() { # need PACKAGE COMMAND...
 
 PATH=$PATH:/usr/sbin:/sbin
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgresql postgres
+need pgbouncer pgbouncer
 need mariadb-server mariadbd
 need redis-server redis-server
 need chromium chromium chromium-browser google-chrome chromium-headless-shell
 need nodejs node
 need npm npm
 need gettext msgfmt
+need valgrind valgrind
 
 # Quicker than the whole browser. Not every distribution has it, so it is asked for by itself.
 wanted=

@@ -16,6 +16,7 @@ from django.db import Error, OperationalError, connections
 
 from ...database import describe
 from ...exceptions import Unavailable
+from ...prepared import Statement
 
 
 class LogConnection:
@@ -57,11 +58,11 @@ class LogConnection:
         if vendor == "postgresql":
             _bound_waits(self.wrapper.connection, timeout)
 
-    def rows(self, sql: str, params: Sequence[Any]) -> list[Any]:
+    def rows(self, statement: Statement, params: Sequence[Any]) -> list[Any]:
         """All rows of one statement. Raises ``Unavailable``, and is then of no more use."""
         try:
             with self.wrapper.cursor() as cursor:
-                cursor.execute(sql, params)
+                statement.execute(self.wrapper, cursor, params)
                 found: list[Any] = cursor.fetchall()
                 return found
         except Error as error:

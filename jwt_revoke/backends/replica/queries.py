@@ -13,6 +13,7 @@ from django.utils import timezone
 from ...database import SecondsAfter, Slot
 from ...log import BATCH_MEMBER
 from ...models import ONLY_ROW, Generation, Revocation
+from ...prepared import Statement
 from .connection import LogConnection
 from .entry import Cursor, Entry
 from .state import CLOCK_SKEW, Loaded
@@ -124,23 +125,24 @@ class LogQueries:
         ]
 
 
-def _compiled(connection: LogConnection, rows: Any) -> tuple[str, Sequence[Any]]:
+_Query = tuple[Statement, Sequence[Any]]
+
+
+def _compiled(connection: LogConnection, rows: Any) -> _Query:
     sql, params = rows.query.get_compiler(connection=connection.wrapper).as_sql()
-    return sql, params
+    return Statement(sql), params
 
 
-def _union(one: tuple[str, Sequence[Any]], other: tuple[str, Sequence[Any]]) -> Any:
+def _union(one: _Query, other: _Query) -> _Query:
     # Each in a subquery of its own: SQLite knows no other way to order and limit its parts.
-    parts = f"SELECT * FROM ({one[0]}) a UNION ALL SELECT * FROM ({other[0]}) b"  # noqa: S608  (ours)
-    return parts, [*one[1], *other[1]]
+    parts = f"SELECT * FROM ({one[0].sql}) a UNION ALL SELECT * FROM ({other[0].sql}) b"  # noqa: S608  (ours)
+    return Statement(parts), [*one[1], *other[1]]
 
 
-def _run(
-    connection: LogConnection, query: tuple[str, Sequence[Any]], values: dict[str, Any]
-) -> list[Any]:
-    sql, params = query
+def _run(connection: LogConnection, query: _Query, values: dict[str, Any]) -> list[Any]:
+    statement, params = query
     filled = [values[part.name] if isinstance(part, Slot) else part for part in params]
-    return connection.rows(sql, filled)
+    return connection.rows(statement, filled)
 
 
 def _hex(value: Any) -> str:

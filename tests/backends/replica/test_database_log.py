@@ -22,6 +22,7 @@ from jwt_revoke.backends.replica.state import CLOCK_SKEW, ReplicaState
 from jwt_revoke.exceptions import Unavailable
 from jwt_revoke.models import LogCounter, Revocation
 from jwt_revoke.numbering import number
+from jwt_revoke.prepared import Statement
 from tests.backends.replica.entries import append
 from tests.conftest import make_user
 
@@ -342,7 +343,7 @@ def test_a_server_that_hangs_is_given_up_in_time(db: None) -> None:
     log = LogConnection("default", 0.3)
     begun = timezone.now()
     with pytest.raises(Unavailable):
-        log.rows("SELECT pg_sleep(1.5)", [])
+        log.rows(Statement("SELECT pg_sleep(1.5)"), [])
     assert timezone.now() - begun < timedelta(seconds=1)
     time.sleep(1.5)  # the server notices only now, and holds the database until then
     log.close()
