@@ -23,9 +23,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tests import services
+from tests.cost import callgrind
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ["lint", "tests", "users", "browser", "faults"]
+PARTS = ["lint", "cost", "tests", "users", "browser", "faults"]
+WITHOUT_TESTS = {"lint", "cost"}
 DATABASES = ["sqlite", "postgresql", "mariadb"]
 USER_MODELS = ["Member", "ProxyMember", "UUIDMember", "Customer", "Bare"]
 SERVERS: dict[str, Callable[[], AbstractContextManager[object]]] = {
@@ -54,6 +56,7 @@ def main() -> int:
         runner = Runner(options, scratch, stack)
         stages = {
             "lint": lint,
+            "cost": cost,
             "tests": database_tests,
             "users": user_model_tests,
             "browser": browser_tests,
@@ -105,6 +108,16 @@ def lint(runner: Runner) -> None:
     runner.command(
         "migrations, example", [sys.executable, "example_project/manage.py", *makemigrations]
     )
+
+
+def cost(runner: Runner) -> None:
+    """Instructions and allocations of a check, which must not be more than are stored."""
+    try:
+        callgrind.find()
+    except services.ServiceMissing as missing:
+        runner.missing("cost", missing)
+        return
+    runner.command("cost", python("tests.cost"))
 
 
 def database_tests(runner: Runner) -> None:
@@ -290,7 +303,7 @@ class Runner:
             print("Failed: " + "; ".join(failed))
         count = self.tests
         print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
-        ran_nothing = self.options.only != ["lint"] and not count["passed"]
+        ran_nothing = not (set(self.options.only) <= WITHOUT_TESTS or count["passed"])
         return 1 if failed or count["failed"] or ran_nothing else 0
 
 
