@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.util import find_spec
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.gis.geoip2 import HAS_GEOIP2, GeoIP2
+
+HAS_GEOIP2: Final = find_spec("geoip2") is not None
+"""Whether the extra "geoip" is installed. It is loaded when the first place is asked for."""
 
 
 def is_configured() -> bool:
@@ -47,15 +50,17 @@ def problem() -> str:
     return ""
 
 
-def _configured_reader() -> GeoIP2:
+def _configured_reader() -> Any:
     names = ("GEOIP_PATH", "GEOIP_CITY", "GEOIP_COUNTRY")
     return _reader(*[getattr(settings, name, None) for name in names])
 
 
 @lru_cache(maxsize=1)
-def _reader(path: Any, city: str | None, country: str | None) -> GeoIP2:
+def _reader(path: Any, city: str | None, country: str | None) -> Any:
     """One for all threads, which read it without a lock; a failure is not remembered.
 
     Two threads that come first may open one each: the loser's is closed when it has its answer.
     """
+    from django.contrib.gis.geoip2 import GeoIP2  # noqa: PLC0415  (which loads the extra)
+
     return GeoIP2(path, city=city, country=country)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
 
-try:
-    from ua_parser import parse as _parse
-except ImportError:  # the extra "devices" is optional
-    HAS_UA_PARSER = False
-else:
-    HAS_UA_PARSER = True
+HAS_UA_PARSER: Final = find_spec("ua_parser") is not None
+"""Whether the extra "devices" is installed. It is loaded by the first sign-in, and its patterns."""
 
 MAX_USER_AGENT: Final = 300
 MAX_NAME: Final = 100
@@ -75,7 +72,9 @@ def device_kind(user_agent: str) -> str:
 
 
 def _parsed(user_agent: str) -> tuple[str, str]:
-    found = _parse(user_agent)
+    from ua_parser import parse  # noqa: PLC0415  (an extra)
+
+    found = parse(user_agent)
     browser = _VARIANT.sub("", found.user_agent.family) if found.user_agent else ""
     system = found.os.family if found.os else ""
     if system == "iOS" and found.device and found.device.family in {"iPhone", "iPad"}:

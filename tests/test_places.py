@@ -9,6 +9,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from django.contrib.gis import geoip2
 
 from jwt_revoke import places
 from jwt_revoke.places import is_configured, place_of, problem
@@ -99,13 +100,13 @@ def test_the_setting_is_read_each_time(cities: Path, settings: Any, tmp_path: Pa
 
 def test_the_database_is_opened_once(cities: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
-    real = places.GeoIP2
+    real = geoip2.GeoIP2
 
     def count(path: Any, **options: Any) -> Any:
         opened.append(path)
         return real(path, **options)
 
-    monkeypatch.setattr(places, "GeoIP2", count)
+    monkeypatch.setattr(geoip2, "GeoIP2", count)
     places._reader.cache_clear()
 
     for _ in range(3):
