@@ -32,13 +32,11 @@ def can_defer(model: type[Model]) -> bool:
     if asyncio._get_running_loop() is not None:  # noqa: SLF001  (documented, and raises nothing)
         return False
     # To ask whose the receivers are costs more than all the rest, and mostly there are none.
-    for signal in _LOOKING_ON:
-        if signal.receivers and signal.has_listeners(model):
-            return False
+    if (pre_init.receivers or post_init.receivers) and (
+        pre_init.has_listeners(model) or post_init.has_listeners(model)
+    ):
+        return False
     return _is_plain(model, conf.USER_QUERYSET)
-
-
-_LOOKING_ON: Final = (pre_init, post_init)
 
 
 # Asked once: what is overridden or annotated is written in the site's code.

@@ -66,6 +66,12 @@ def key_ring(generation: int = 0) -> KeyRing:
     return _as_of(generation).access
 
 
+def is_news(generation: int) -> bool:
+    """Whether it is newer than the keys that the last call gave; asked of every token."""
+    copy = _copy
+    return copy is None or generation > copy.generation
+
+
 def refresh_key_ring(generation: int = 0) -> RefreshKeyRing:
     """The keys of refresh tokens, as of that generation or later. Raises as ``key_ring`` does."""
     return _as_of(generation).refresh

@@ -11,7 +11,7 @@ import uuid
 from typing import Final
 
 from django.conf import settings
-from django.db import models, router
+from django.db import DEFAULT_DB_ALIAS, models, router
 from django.utils.translation import gettext_lazy as _
 
 from .user_agents import MAX_NAME, MAX_USER_AGENT
@@ -230,4 +230,5 @@ class ReplicaProcess(models.Model):
 
 def write_alias() -> str:
     """The alias that decides: where our tables are written, never a standby that lags."""
-    return router.db_for_write(UserTokenState)
+    # Asked of every request, and most sites have none to ask.
+    return router.db_for_write(UserTokenState) if router.routers else DEFAULT_DB_ALIAS

@@ -37,6 +37,7 @@ def user_model() -> type[AbstractBaseUser]:
 def _forget_model(*, setting: str, **_kwargs: Any) -> None:
     if setting == "AUTH_USER_MODEL":
         user_model.cache_clear()
+        _key_spelt.cache_clear()
 
 
 setting_changed.connect(_forget_model)
@@ -56,13 +57,13 @@ def user_key(claims: Claims) -> Any:
             return None
         except Error as error:
             raise Unavailable(describe(error)) from error
-    return _key_spelt(user_model()._meta.pk, claims.sub)
+    return _key_spelt(claims.sub)
 
 
 @lru_cache(_SUBJECTS_KNOWN)
-def _key_spelt(key: models.Field[Any, Any], text: str) -> Any:
+def _key_spelt(text: str) -> Any:
     try:
-        found = key.to_python(text)
+        found = user_model()._meta.pk.to_python(text)
     except ValidationError:
         return None
     # A second spelling of the same key (" 1", "٣") is none of ours.

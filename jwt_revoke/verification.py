@@ -6,7 +6,7 @@ from .claims import Claims
 from .codec import decode_access
 from .exceptions import TokenStale, UnknownKey
 from .keys import KeyRing
-from .keystore import is_former, key_ring, key_ring_for_unknown_kid
+from .keystore import is_former, is_news, key_ring, key_ring_for_unknown_kid
 
 
 def verified_claims(raw: str, *, expired_too: bool = False) -> Claims:
@@ -30,7 +30,9 @@ def verified_claims(raw: str, *, expired_too: bool = False) -> Claims:
 
 def _by_keys_of_its_time(raw: str, ring: KeyRing, *, expired_too: bool) -> Claims:
     claims = decode_access(raw, ring, expired_too=expired_too)
-    # A generation that is news to us: perhaps for a key that was compromised, by which a thief
-    # signs on. No backend lets an older one pass, so each token meets the keys of its own time.
+    if not is_news(claims.gen):
+        return claims
+    # Perhaps for a key that was compromised, by which a thief signs on. No backend lets an older
+    # generation pass, so each token meets the keys of its own time.
     newer = key_ring(claims.gen)
     return claims if newer is ring else decode_access(raw, newer, expired_too=expired_too)
