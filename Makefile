@@ -1,13 +1,13 @@
 # make demo   a site to try it on: installs what it needs, then serves it
 # make test   everything: lint, types, all tests on three databases, in a browser, on failing servers
 # make lint   the quick part of it
-# make bench  what it costs, measured; nothing else should run on the machine
+# make bench  what it costs, measured next to others; nothing else should run on the machine
 #
 # Nothing is needed but Python 3.11 or newer, make and the package registries.
 #   PYTHON=…    the interpreter to use (default: the newest that is found)
 #   VENV=…      where to install (default: .venv)
 #   DJANGO=…    a requirement, such as 'django>=5.2,<5.3'; give it a VENV of its own
-#   ARGS=…      for python -m example_project or python -m tests
+#   ARGS=…      for python -m example_project, python -m tests or python -m benchmarks
 
 VENV ?= .venv
 DJANGO ?= django
@@ -22,7 +22,8 @@ demo: $(VENV)/.installed-demo
 test: servers $(VENV)/.installed-dev
 	$(VENV)/bin/python -m tests $(ARGS)
 
-bench: servers $(VENV)/.installed-bench
+# Its packages, ours and the others at pinned versions, are put into .venv-bench.
+bench: servers $(VENV)/bin/python
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/.installed-dev

@@ -1,7 +1,8 @@
 """Runs the measurements: python -m benchmarks [--only …] [--quick] [--rounds N] [--json FILE]
 
 Everything in one run, on a PostgreSQL and a Redis of its own, each contender in each round and in
-random order. Nothing else should run on the machine.
+random order. Nothing else should run on the machine. An earlier run's numbers are drawn by
+python -m benchmarks --from FILE --charts FOLDER.
 """
 
 from __future__ import annotations
@@ -16,24 +17,45 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import django
+from benchmarks import environment
 
-from tests import services
-
-PARTS = ["check", "keys", "http", "refusal", "dashboard", "memory"]
-PACKAGES = ["django", "djangorestframework", "pyjwt", "psycopg", "redis", "gunicorn", "uvicorn"]
+PARTS: Final = {
+    "check": "check",
+    "keys": "keys",
+    "http": "throughput",
+    "writes": "writes",
+    "refusal": "refusal",
+    "footprint": "footprint",
+    "dashboard": "dashboard",
+    "growth": "growth",
+    "memory": "memory",
+}
+"""Name → module. The last leaves a log of a million behind."""
+PACKAGES: Final = (
+    *("django", "djangorestframework", "pyjwt", "psycopg", "redis", "gunicorn", "uvicorn"),
+    *("djangorestframework-simplejwt", "django-rest-knox", "django-allauth"),
+    "django-oauth-toolkit",
+)
 
 
 def main() -> int:
     options = parse_arguments()
+    if options.earlier:
+        return show(json.loads(options.earlier.read_text()), options.charts)
+    environment.enter()
+    import django
+
+    from tests import services
+
     with contextlib.ExitStack() as stack:
         # Their thread, which is this one, has to outlive them.
         database = stack.enter_context(services.postgresql())
-        redis = stack.enter_context(services.redis())
+        redis = stack.enter_context(services.redis("databases 64"))
         prepare_environment(str(database), str(redis))
         django.setup()
         return measure(options)
@@ -45,6 +67,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--contender", action="append", help="by name; may be repeated")
     parser.add_argument("--rounds", type=int, help="in place of each part's own number")
     parser.add_argument("--json", type=Path, help="a file for all numbers")
+    parser.add_argument("--charts", type=Path, metavar="FOLDER", help="where charts are drawn")
+    parser.add_argument(
+        *("--from",), dest="earlier", type=Path, metavar="FILE", help="a --json of an earlier run"
+    )
     parser.add_argument("--quick", action="store_true", help="see that it works; means nothing")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="of the order")
     options = parser.parse_args()
@@ -66,18 +92,9 @@ def prepare_environment(database: str, redis: str) -> None:
 def measure(options: argparse.Namespace) -> int:
     from django.core.management import call_command
 
-    from benchmarks import check, dashboard, keys, memory, refusal, throughput
     from benchmarks.content import fill_log, make_users
 
     plan = make_plan(options)
-    runs = {
-        "check": check.run,
-        "keys": keys.run,
-        "http": throughput.run,
-        "refusal": refusal.run,
-        "dashboard": dashboard.run,
-        "memory": memory.run,
-    }
     call_command("migrate", verbosity=0)
     make_users(plan.users)
     fill_log(plan.log)
@@ -86,11 +103,26 @@ def measure(options: argparse.Namespace) -> int:
     print(f"--seed {options.seed}{', QUICK: the numbers mean nothing' * options.quick}")
     results: dict[str, Any] = {"machine": machine, "seed": options.seed, "quick": options.quick}
     for part in options.only:
-        text, results[part] = run_part(runs[part], plan)
+        run = import_module(f"benchmarks.{PARTS[part]}").run
+        text, results[part] = run_part(run, plan)
         print(f"\n{part}: {text}", flush=True)
         if options.json:  # each time: whoever is interrupted has what there is
             options.json.write_text(json.dumps(results, indent=1) + "\n")
+    took = (f"{part} {results[part]['seconds']:.0f}" for part in options.only)
+    print(f"\nseconds of each part: {', '.join(took)}")
+    show(json.loads(json.dumps(results)), options.charts)  # as from a file: no defaults in it
     return 1 if any("failed" in results[part] for part in options.only) else 0
+
+
+def show(results: dict[str, Any], folder: Path | None) -> int:
+    """What is made of the numbers alone."""
+    from benchmarks import charts, targets
+
+    print(f"\n{targets.text(results)}")
+    if folder:
+        for path in charts.draw(results, folder):
+            print(path)
+    return 0
 
 
 def run_part(run: Callable[[Any], tuple[str, Any]], plan: Any) -> tuple[str, dict[str, Any]]:
@@ -145,9 +177,16 @@ def about() -> dict[str, str]:
     return {
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
+        **{name: found for name in PACKAGES if (found := installed_version(name))},
         "postgresql": postgresql,
     }
+
+
+def installed_version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ _AT_ONCE: Final = 8
 
 
 def request_bytes(path: str, header: str = "", *, keep_alive: bool = True) -> bytes:
-    """The request as it goes over the wire."""
+    """The request as it goes over the wire. ``header``: of ``Authorization``, or a whole line."""
     lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
-    lines += [f"Authorization: {header}"] if header else []
+    if header:
+        lines.append(header if ": " in header else f"Authorization: {header}")
     lines += [] if keep_alive else ["Connection: close"]
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 

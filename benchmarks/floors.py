@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hmac
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +15,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import jwt
+from django.contrib.auth import get_user_model
 from django.core.cache import caches
 from django.db import connection
 from django.test import RequestFactory
@@ -52,6 +56,22 @@ def _decode() -> Iterator[Call]:
     key = secrets.token_bytes(64)
     token = jwt.encode(payload(), key, "HS256")
     yield lambda: jwt.decode(token, key, algorithms=["HS256"])
+
+
+@contextlib.contextmanager
+def _hmac() -> Iterator[Call]:
+    """The same token by Python's library alone: what no verification can do without."""
+    key = secrets.token_bytes(64)
+    token = jwt.encode(payload(), key, "HS256").encode()
+
+    def verify() -> Any:
+        signed, _, signature = token.rpartition(b".")
+        expected = base64.urlsafe_b64encode(hmac.digest(key, signed, "sha256")).rstrip(b"=")
+        if not hmac.compare_digest(expected, signature):
+            raise ValueError
+        return json.loads(base64.urlsafe_b64decode(signed.partition(b".")[2] + b"=="))
+
+    yield verify
 
 
 @contextlib.contextmanager
@@ -99,6 +119,22 @@ def _select_one() -> Iterator[Call]:
     yield ask
 
 
+@contextlib.contextmanager
+def _select_user() -> Iterator[Call]:
+    """All of a user's row, by its key, without the ORM."""
+    model: Any = get_user_model()
+    key = model.objects.values_list("pk", flat=True).first()
+    columns = ", ".join(f'"{column.column}"' for column in model._meta.concrete_fields)
+    statement = f"SELECT {columns} FROM {model._meta.db_table} WHERE id = %s"
+
+    def ask() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [key])
+            return cursor.fetchone()
+
+    yield ask
+
+
 class _EmptyView(APIView):
     authentication_classes: Any = []
     permission_classes: Any = []
@@ -116,8 +152,10 @@ def _dispatch() -> Iterator[Call]:
 
 FLOORS: Final = (
     Floor("PyJWT decode, HS256", _decode),
+    Floor("HMAC and JSON, HS256", _hmac),
     Floor("Redis GET, redis-py client", _redis_get),
     Floor("Redis XRANGE, bare connection", _redis_xrange),
     Floor("PostgreSQL SELECT 1, Django cursor", _select_one),
+    Floor("PostgreSQL SELECT of a user, Django cursor", _select_user),
     Floor("REST framework, empty view", _dispatch),
 )

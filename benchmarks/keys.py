@@ -21,10 +21,10 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import override_settings
 
-from benchmarks.check import Call, timed
 from benchmarks.figures import percentile, spread, table
 from benchmarks.floors import payload
 from benchmarks.plan import Disturbed, Plan
+from benchmarks.timing import Call, timed
 from jwt_revoke import keystore
 from jwt_revoke.codec import encode_access
 from jwt_revoke.key_sources import lead, overlap

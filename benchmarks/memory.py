@@ -91,7 +91,7 @@ def _restart(contender: Contender, plan: Plan) -> dict[str, Any]:
         live = [("live", one.header) for one in credentials(contender)[:_REVOKED]]
         ended = [contender.sign_in(spare_user()) for _ in live]
         for one in ended:
-            contender.revoke(one)
+            contender.end(one)
     headers = [
         pair
         for pairs in zip(live, (("revoked", one.header) for one in ended), strict=True)

@@ -21,6 +21,11 @@ from benchmarks.contenders import Contender
 from benchmarks.plan import Disturbed
 from tests.services.server import free_port
 
+PINNED: Final = hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1
+"""Whether a server of one worker and its client can have a core each."""
+_CORES: Final = sorted(os.sched_getaffinity(0)) if PINNED else []
+SERVER_CORE: Final = _CORES[0] if PINNED else None
+CLIENT_CORE: Final = _CORES[1] if PINNED else None
 ROOT: Final = Path(__file__).resolve().parent.parent
 _READY_WITHIN: Final = 120.0
 
@@ -58,7 +63,6 @@ UVICORN: Final = Kind(
     keep_alive=True,
     environment={"BENCH_POOL": "1"} if POOLED else {"BENCH_ASGI": "1"},
 )
-KINDS: Final = (SYNC, GTHREAD, UVICORN)
 
 
 class SiteServer:
@@ -104,13 +108,17 @@ class SiteServer:
 
 @contextlib.contextmanager
 def serving(kind: Kind, contender: Contender, header: str, workers: int) -> Iterator[SiteServer]:
-    """The site as set up for the contender, until the block is left. ``header``: a live one."""
+    """The site as set up for the contender, until the block is left. ``header``: a live one.
+
+    A single worker has a core to itself, as far as its client (``CLIENT_CORE``) is concerned.
+    """
     port = free_port()
     bind = ("--bind", f"127.0.0.1:{port}") if "gunicorn" in kind.command else ("--port", str(port))
     with tempfile.NamedTemporaryFile(suffix=".log") as log:
         process = _start(
             [*kind.command, *bind, "--workers", str(workers)],
             {**contender.environment, **kind.environment},
+            core=SERVER_CORE if workers == 1 else None,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -148,11 +156,14 @@ class Companion:
 
 
 @contextlib.contextmanager
-def companion(module: str, environment: Mapping[str, str] | None = None) -> Iterator[Companion]:
-    """``module`` of this package, until the block is left."""
+def companion(
+    module: str, environment: Mapping[str, str] | None = None, core: int | None = None
+) -> Iterator[Companion]:
+    """``module`` of this package, until the block is left; on one core alone if it is named."""
     process = _start(
         [f"benchmarks.{module}"],
         environment or {},
+        core=core,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -163,15 +174,22 @@ def companion(module: str, environment: Mapping[str, str] | None = None) -> Iter
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str], **streams: int | IO[bytes]
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    core: int | None,
+    **streams: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+    process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
         [sys.executable, "-m", *command],
         cwd=ROOT,
         env=os.environ | environment,
         start_new_session=True,
         **streams,
     )
+    if core is not None:
+        # Long before it has processes or threads of its own, which will share the core.
+        os.sched_setaffinity(process.pid, {core})
+    return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

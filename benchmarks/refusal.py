@@ -104,7 +104,7 @@ def _revoke_one(
     # At any moment of the workers' intervals: they have all just read.
     time.sleep(plan.random.uniform(0.02, _PHASE))
     began = time.monotonic()
-    contender.revoke(credential)
+    contender.end(credential)
     returned = time.monotonic()
     found["called"].append(returned - began)
     for worker in watch.hear():

@@ -1,24 +1,20 @@
-"""The example project as it is measured: DEBUG off, whatever a contender changes on top."""
+"""The site as it is measured, DEBUG off; ``BENCH_CONTENDER`` says for whom.
+
+Without it: the example project, as the process that starts the others sees it. With it: a lean
+site with that contender's apps and middleware and nobody else's, since whoever is installed may
+listen to what happens to users.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
+from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders.base import merged
+from benchmarks.contenders.signing import LIFETIME
 from example_project import settings as example
 from example_project.settings import *  # noqa: F403  (as Django's settings extend each other)
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that ``changes`` names; of a dict, the keys that it does not name stay."""
-    return {
-        name: {**base.get(name, {}), **value} if isinstance(value, dict) else value
-        for name, value in changes.items()
-    }
-
 
 DEBUG = False
 ROOT_URLCONF = "benchmarks.urls"
@@ -38,11 +34,7 @@ elif os.environ.get("BENCH_ASGI"):
     _database["CONN_MAX_AGE"] = 0
 DATABASES = {"default": _database}
 
-JWT_REVOKE = {
-    **example.JWT_REVOKE,
-    # No token may expire in the run.
-    "ACCESS_TOKEN_LIFETIME": timedelta(hours=2),
-}
+JWT_REVOKE = {**example.JWT_REVOKE, "ACCESS_TOKEN_LIFETIME": LIFETIME}
 
 # What a server says is read at the end: warnings and worse are all that counts.
 LOGGING = {
@@ -54,4 +46,22 @@ LOGGING = {
     "loggers": {"django.request": {"level": "ERROR"}},
 }
 
-globals().update(merged(globals(), json.loads(os.environ.get("BENCH_SETTINGS", "{}"))))
+if _name := os.environ.get("BENCH_CONTENDER"):
+    _contender = CONTENDERS[_name]
+    INSTALLED_APPS = [
+        "example_project.accounts",
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "rest_framework",
+        *_contender.apps,
+    ]
+    MIDDLEWARE = [
+        "django.middleware.security.SecurityMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        *_contender.middleware,
+    ]
+    REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": [_contender.authentication_class],
+        "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    }
+    globals().update(merged(globals(), _contender.settings))

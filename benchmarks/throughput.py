@@ -1,91 +1,159 @@
-"""Requests a second, and how long the slowest take, under three servers."""
+"""Requests a second, and how long the slowest take, by server and its number of workers."""
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections import defaultdict
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
-from benchmarks.contenders import HTTP, Contender
-from benchmarks.content import credentials, make_ready
+from benchmarks.contenders import HTTP, WORKERS, Contender
+from benchmarks.content import make_ready, signed_in
 from benchmarks.figures import spread, table
 from benchmarks.load import Load
 from benchmarks.plan import Disturbed, Plan
-from benchmarks.processes import KINDS, POOLED, Kind, SiteServer, companion, serving
+from benchmarks.processes import (
+    CLIENT_CORE,
+    GTHREAD,
+    PINNED,
+    POOLED,
+    SYNC,
+    UVICORN,
+    Kind,
+    SiteServer,
+    companion,
+    serving,
+)
 
+BASES: Final = {"ping": "simplejwt stateless", "me": "simplejwt default"}
+"""What the others are compared to, by what is asked for; the stateless one has no row to read."""
 PATHS: Final = {"/api/ping/": "ping", "/api/me/": "me"}
-_WARM: Final = 0.3
-_HEAD: Final = ("", "ping: requests/s", "p99 ms", "me: requests/s", "p99 ms")
-_FIGURES: Final = (("ping", "rate"), ("ping", "p99"), ("me", "rate"), ("me", "p99"))
+_WARM: Final = 0.2
+_HEAD: Final = ("", "ping: requests/s", "ratio", "p99 ms", "me: requests/s", "ratio", "p99 ms")
+_FIGURES: Final = [(path, name) for path in PATHS.values() for name in ("rate", "ratio", "p99")]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A server and its workers, and the part in which contenders take part in it."""
+
+    kind: Kind
+    workers: int
+    part: str
+
+    @property
+    def name(self) -> str:
+        """As it is printed."""
+        return f"{self.kind.name}, {self.workers} worker{'s' * (self.workers > 1)}"
+
+
+SETTINGS: Final = (
+    Setting(SYNC, 1, HTTP),
+    Setting(UVICORN, 1, HTTP),
+    Setting(GTHREAD, 2, WORKERS),
+    Setting(UVICORN, 2, WORKERS),
+)
+
+Results = dict[str, dict[str, dict[str, list[float]]]]
 
 
 def run(plan: Plan) -> tuple[str, Any]:
     """The table, and all numbers."""
-    results: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    results: Results = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    starting: list[float] = []
     rounds = plan.rounds or plan.http_rounds
     for _ in range(rounds):
-        turns = [(kind, contender) for kind in KINDS for contender in plan.of(HTTP)]
+        turns = [(setting, one) for setting in SETTINGS for one in plan.of(setting.part)]
         plan.random.shuffle(turns)
-        for kind, contender in turns:
-            for path, found in _measure(kind, contender, plan).items():
-                figures = results[_label(kind, contender)][path]
-                figures["rate"].append(found["requests"] / found["seconds"])
-                figures["p50"].append(found["p50"] * 1000)
-                figures["p99"].append(found["p99"] * 1000)
-    rows = []
-    for kind in KINDS:
-        for contender in plan.listed(HTTP):
-            label = _label(kind, contender)
-            figures = [spread(results[label][path][name]) for path, name in _FIGURES]
-            rows.append([label, *figures])
+        for setting, contender in turns:
+            found, seconds = _measure(setting, contender, plan)
+            starting.append(seconds)
+            for path, numbers in found.items():
+                figures = results[_label(setting, contender.name)][path]
+                figures["rate"].append(numbers["requests"] / numbers["seconds"])
+                figures["p50"].append(numbers["p50"] * 1000)
+                figures["p99"].append(numbers["p99"] * 1000)
+    _compare(results)
     text = table(
-        f"the example project, median of {rounds} rounds (lowest–highest)",
+        f"the same two views for everybody, median of {rounds} rounds (lowest–highest)",
         _HEAD,
-        rows,
-        f"{plan.http_workers} workers and {plan.http_connections} clients; gthread has 4 threads in"
-        " each.",
-        "ping reads nothing of the user, me reads the row and the groups.",
-        "The clients, PostgreSQL and Redis share the machine's cores with the server: the ratios",
-        "count. Database connections persist in each thread; under uvicorn they "
+        list(_rows(results, plan)),
+        f"{plan.http_connections} clients; gthread has 4 threads in each worker.",
+        "ping reads nothing of the user, me reads the user's row. ratio: to requests/s of",
+        f"{BASES['ping']} (ping) or {BASES['me']} (me), by the same server in the same round.",
+        "One worker has a core, and the clients another; PostgreSQL and Redis use what is left."
+        if PINNED
+        else "The server and its clients share all cores: nothing can be pinned here.",
+        "With two workers, all share all cores: the ratios count.",
+        "Database connections persist in each thread; under uvicorn they "
         + ("are pooled." if POOLED else "DO NOT: psycopg_pool is not installed."),
+        f"A server took {statistics.median(starting):.1f} s to start, which is not measured.",
     )
-    return text, results
+    return text, {
+        label: {path: dict(figures) for path, figures in found.items()}
+        for label, found in results.items()
+    }
 
 
-def _label(kind: Kind, contender: Contender) -> str:
-    return f"{kind.name}: {contender.name}"
+def _label(setting: Setting, name: str) -> str:
+    return f"{setting.name}: {name}"
 
 
-def _measure(kind: Kind, contender: Contender, plan: Plan) -> dict[str, Any]:
-    with contender.installed():
-        signed_in = credentials(contender)
-        make_ready(contender)
-    headers = [("live", one.header) for one in signed_in]
-    with serving(kind, contender, headers[0][1], plan.http_workers) as server:
+def _compare(results: Results) -> None:
+    for setting in SETTINGS:
+        for path, base in BASES.items():
+            its = results.get(_label(setting, base), {}).get(path, {}).get("rate", [])
+            for label, found in results.items():
+                if label.startswith(f"{setting.name}: ") and path in found:
+                    pairs = zip(found[path]["rate"], its, strict=False)
+                    found[path]["ratio"] = [mine / other for mine, other in pairs]
+
+
+def _rows(results: Results, plan: Plan) -> Iterator[list[str]]:
+    for setting in SETTINGS:
+        for contender in plan.listed(setting.part):
+            found = results[_label(setting, contender.name)]
+            numbers = [found.get(path, {}).get(name) for path, name in _FIGURES]
+            figures = [spread(values) if values else "" for values in numbers]
+            yield [_label(setting, contender.name), *figures]
+
+
+def _measure(setting: Setting, contender: Contender, plan: Plan) -> tuple[dict[str, Any], float]:
+    credentials = signed_in(contender)
+    headers = [("live", one.header) for one in credentials]
+    if contender.here:
+        with contender.installed():
+            make_ready(contender, headers[0][1])
+    paths = [path for path in PATHS if contender.has_row or PATHS[path] != "me"]
+    began = time.monotonic()
+    with serving(setting.kind, contender, headers[0][1], setting.workers) as server:
         server.make_ready()
-        paths = plan.random.sample(list(PATHS), len(PATHS))
-        return {
-            PATHS[path]: plan.quiet.alone(partial(_loaded, server, kind, path, headers, plan))
-            for path in paths
+        starting = time.monotonic() - began
+        found = {
+            PATHS[path]: plan.quiet.alone(partial(_loaded, server, setting, path, headers, plan))
+            for path in plan.random.sample(paths, len(paths))
         }
+    return found, starting
 
 
 def _loaded(
-    server: SiteServer, kind: Kind, path: str, headers: list[tuple[str, str]], plan: Plan
+    server: SiteServer, setting: Setting, path: str, headers: list[tuple[str, str]], plan: Plan
 ) -> Any:
     load = Load(
         port=server.port,
         path=path,
         headers=headers,
         connections=plan.http_connections,
-        workers=plan.http_workers,
-        keep_alive=kind.keep_alive,
+        workers=setting.workers,
+        keep_alive=setting.kind.keep_alive,
         warm=_WARM,
         seconds=plan.http_seconds,
     )
     before = server.states()
-    with companion("load") as client:
+    with companion("load", core=CLIENT_CORE if setting.workers == 1 else None) as client:
         client.tell(asdict(load))
         found = client.hear()
     server.require_undisturbed(before)

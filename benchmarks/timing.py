@@ -1,0 +1,70 @@
+"""A call, timed again and again in one thread; and beside it how quick the machine is just then.
+
+The processors of a rented machine may be half as quick a minute later, or one than the other.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import secrets
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import jwt
+
+from benchmarks.figures import percentile
+
+Call = Callable[[Any], object]
+
+
+def timed(call: Call, arguments: Iterable[Any], seconds: float) -> list[float]:
+    """Nanoseconds of each call, until the time is up or the arguments are.
+
+    What it takes to make an argument is not in them.
+    """
+    gc.collect()
+    clock = time.perf_counter_ns
+    taken: list[float] = []
+    end = clock() + int(seconds * 1e9)
+    for argument in arguments:
+        began = clock()
+        call(argument)
+        ended = clock()
+        taken.append(ended - began)
+        if ended > end:
+            break
+    return taken
+
+
+_BESIDE: Final = 0.25
+"""Of a measurement's time, before it and after it."""
+_KEY: Final = secrets.token_bytes(64)
+_TOKEN: Final = jwt.encode({"sub": "1", "jti": "x" * 36, "sid": "y" * 36, "exp": 1 << 40}, _KEY)
+
+
+def timed_beside(call: Call, arguments: Iterable[Any], seconds: float) -> dict[str, float]:
+    """Its ``summary``, with ``beside``: the p50 of PyJWT's decode of one token, around it."""
+    around = [_decoding(seconds)]
+    taken = timed(call, arguments, seconds)
+    around.append(_decoding(seconds))
+    return {**summary(taken), "beside": statistics.fmean(around)}
+
+
+def _decoding(seconds: float) -> float:
+    def decode(_: None) -> object:
+        return jwt.decode(_TOKEN, _KEY, algorithms=["HS256"])
+
+    return summary(timed(decode, itertools.repeat(None), seconds * _BESIDE))["p50"]
+
+
+def summary(taken: list[float]) -> dict[str, float]:
+    """Of those nanoseconds, in microseconds."""
+    return {
+        "p50": percentile(taken, 0.5) / 1000,
+        "p99": percentile(taken, 0.99) / 1000,
+        "mean": statistics.fmean(taken) / 1000,
+        "checks": len(taken),
+    }
