@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -16,10 +17,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import IO
 from xml.etree import ElementTree
 
 from tests import services
@@ -41,8 +45,9 @@ READ_COMMITTED = {"TEST_ISOLATION": "read committed"}
 PARALLEL = ["--numprocesses=auto", "--maxprocesses=4"]
 ELSEWHERE = ["tests/faults", "tests/services", "tests/users"]
 """Run by parts of their own."""
-# Eight processes each, most of whose time is waiting for what was broken.
-SIDE_BY_SIDE = ["--numprocesses=4", "--dist=worksteal"]
+# Eight processes each, which keep most of a core busy: more at once answer too late. Handed out one
+# by one: by the share, whoever has most of the long ones ends long after the others.
+SIDE_BY_SIDE = ["--numprocesses=4", "--dist=load", "--maxschedchunk=1"]
 STAGE_LIMIT = 15 * 60
 NO_TESTS_COLLECTED = 5
 
@@ -93,9 +98,13 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def lint(runner: Runner) -> None:
+    runner.beside(lambda: runner.command("mypy", [*python("mypy")]), lambda: other_lint(runner))
+
+
+def other_lint(runner: Runner) -> None:
+    """Together these take about as long as mypy."""
     runner.command("ruff check", [*python("ruff"), "check", "."])
     runner.command("ruff format", [*python("ruff"), "format", "--check", "."])
-    runner.command("mypy", [*python("mypy")])
     runner.command("import-linter", [str(Path(sys.executable).with_name("lint-imports"))])
     makemigrations = ["makemigrations", "--check", "--dry-run"]
     # Once for each: a migration must not have one site's user model frozen into it.
@@ -138,18 +147,27 @@ def database_tests(runner: Runner) -> None:
 
 
 def user_model_tests(runner: Runner) -> None:
-    for name in ["sqlite"] if runner.options.quick else ["sqlite", "postgresql"]:
-        if name not in runner.options.database:
-            continue
-        if (environment := runner.database(name)) is None:
-            continue
-        for model in USER_MODELS:
-            runner.pytest(
-                f"{model}, {name}",
-                [],
-                environment | {"TEST_USER_MODEL": f"accounts.{model}"},
-                folder="tests/users",
-            )
+    wanted = ["sqlite"] if runner.options.quick else ["sqlite", "postgresql"]
+    # Found here: a server ends with the thread that started it.
+    found = {name: runner.database(name) for name in wanted if name in runner.options.database}
+    runner.beside(
+        *[
+            partial(user_models_on, runner, name, environment)
+            for name, environment in found.items()
+            if environment is not None
+        ]
+    )
+
+
+def user_models_on(runner: Runner, name: str, environment: Environment) -> None:
+    """One after the other: their tables are in the same database."""
+    for model in USER_MODELS:
+        runner.pytest(
+            f"{model}, {name}",
+            [],
+            environment | {"TEST_USER_MODEL": f"accounts.{model}"},
+            folder="tests/users",
+        )
 
 
 def browser_tests(runner: Runner) -> None:
@@ -207,6 +225,18 @@ class Runner:
     incomplete: bool = False
     tests: Counter[str] = field(default_factory=Counter)
     environments: dict[str, Environment | None] = field(default_factory=dict)
+    reports: Iterator[int] = field(default_factory=itertools.count)
+    in_one_piece: bool = False
+
+    def beside(self, *lines: Callable[[], object]) -> None:
+        """At once, for stages that keep one core busy each; each is shown when it has ended."""
+        if not lines:
+            return
+        self.in_one_piece = True
+        with ThreadPoolExecutor(len(lines)) as pool:
+            for line in [pool.submit(line) for line in lines]:
+                line.result()
+        self.in_one_piece = False
 
     def database(self, name: str) -> Environment | None:
         """How a stage finds the database; None if it is missing, which is then noted once."""
@@ -231,9 +261,15 @@ class Runner:
             self.skipped.append(f"{name} ({why})")
 
     def command(self, name: str, command: list[str], environment: Environment | None = None) -> int:
-        print(f"\n=== {name}", flush=True)
         started = time.monotonic()
-        code = self._run(command, environment or {})
+        if self.in_one_piece:
+            output = self.scratch / f"{next(self.reports)}.txt"
+            with output.open("wb") as file:
+                code = self._run(command, environment or {}, file)
+            print(f"\n=== {name}\n{output.read_text(errors='replace')}", end="", flush=True)
+        else:
+            print(f"\n=== {name}", flush=True)
+            code = self._run(command, environment or {})
         result = "passed" if code == 0 else f"FAILED: exit code {code}"
         self.stages.append(Stage(name, time.monotonic() - started, result))
         return code
@@ -254,7 +290,7 @@ class Runner:
         if folder and not any((ROOT / folder).rglob("test_*.py")):
             self.skipped.append(f"{name} ({folder} has no tests)")
             return
-        report = self.scratch / f"{len(self.stages)}.xml"
+        report = self.scratch / f"{next(self.reports)}.xml"
         measured &= self.options.everything
         tool = [*python("coverage"), "run", "-m", "pytest"] if measured else python("pytest")
         command = [*tool, f"--junitxml={report}"]
@@ -262,7 +298,7 @@ class Runner:
         code = self.command(name, command, environment)
         if code == NO_TESTS_COLLECTED and self.options.pytest:
             # A selection of the developer's own need not match in every stage.
-            self.stages[-1].result = "nothing selected"
+            next(one for one in self.stages if one.name == name).result = "nothing selected"
             return
         counts = read_counts(report)
         if code and not counts["failed"]:
@@ -270,10 +306,14 @@ class Runner:
             counts["failed"] += 1
         self.tests += counts
 
-    def _run(self, command: list[str], environment: Environment) -> int:
+    def _run(
+        self, command: list[str], environment: Environment, output: IO[bytes] | None = None
+    ) -> int:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
+            stdout=output,
+            stderr=output and subprocess.STDOUT,
             env=os.environ
             | {"COVERAGE_FILE": str(self.scratch / ".coverage")}
             | ({"TEST_REQUIRED": "1"} if self.options.required else {})

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.commands import flush
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.test import signals
+from django.urls import set_urlconf
 from rest_framework.test import APIClient
 
 from jwt_revoke import codec
@@ -17,6 +25,35 @@ PASSWORD = "correct horse battery staple"
 
 pytest_plugins = ["jwt_revoke.testing.fixtures"]
 pytest.register_assert_rewrite("tests.wire")
+
+# Django forgets every resolver when the setting changes, as it does twice in each test of the
+# admin, and a resolver of ours takes longer to fill than a page. Each is kept under the name of
+# its URLconf, so that none is stale.
+setting_changed.disconnect(signals.root_urlconf_changed)
+
+
+@receiver(setting_changed)
+def _forget_the_urlconf_of_the_thread(*, setting: str, **_: Any) -> None:
+    if setting == "ROOT_URLCONF":
+        set_urlconf(None)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """After each test that commits, Django empties all tables and then has every app work out its
+    content types and permissions again, which takes longer than most of these tests. The rows are
+    put back as they were instead."""
+    with django_db_blocker.unblock():
+        types, permissions = list(ContentType.objects.all()), list(Permission.objects.all())
+
+    def put_back(verbosity: int, interactive: bool, database: str) -> None:
+        ContentType.objects.clear_cache()
+        ContentType.objects.using(database).bulk_create(types)
+        Permission.objects.using(database).bulk_create(permissions)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush, "emit_post_migrate_signal", put_back)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -53,6 +53,9 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Of the admin sites in tests.admin. Set there, for each test, they would have each test
+        # compile all of its templates again.
+        "DIRS": [BASE_DIR / "admin" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +24,6 @@ ANSWER = {"effect": "session", "reason": "logout_all", "note": ""}
 @pytest.fixture(autouse=True)
 def sites(settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.admin.urls"
-    engine = {**settings.TEMPLATES[0], "DIRS": [Path(__file__).parent / "templates"]}
-    settings.TEMPLATES = [engine]
 
 
 @pytest.fixture

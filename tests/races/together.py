@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -120,6 +121,9 @@ class Pause:
         return first, second
 
 
+SETTINGS = "tests.settings"
+
+
 class Worker:
     """A process of its own, with its own Django, on the database of this test."""
 
@@ -129,7 +133,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", self.module],
             cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": _address(), "DJANGO_SETTINGS_MODULE": SETTINGS},
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -150,31 +154,67 @@ class Worker:
         assert self.process.returncode == 0
 
 
-SETTINGS = "tests.settings"
-
-
 @contextlib.contextmanager
 def workers(count: int) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
     """``post(path, bodies)`` sends one body per thread, spread over ``count`` processes; each
     answers ``[status, body]``. All threads of all processes begin at one word."""
     with contextlib.ExitStack() as stack:
-        crew = [Worker() for _ in range(count)]
-        for worker in crew:
-            stack.callback(worker.close)
-        for worker in crew:
-            assert worker.read() == "up"
+        ours, theirs = zip(*[socket.socketpair() for _ in range(count)], strict=True)
+        descriptors = [end.fileno() for end in theirs]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.races.worker", *map(str, descriptors)],
+            cwd=ROOT,
+            env=_environment(),
+            pass_fds=descriptors,
+        )
+        stack.callback(_end, process)
+        for end in theirs:
+            end.close()
+        crew = [stack.enter_context(Channel(end)) for end in ours]
+        for channel in crew:
+            assert channel.read() == "up"
         yield partial(_post, crew)
 
 
-def _post(crew: list[Worker], path: str, bodies: Sequence[Any]) -> list[Any]:
+class Channel:
+    """To one of the processes of a race, in lines of JSON; it ends when this is closed."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.settimeout(PATIENCE)
+        self._end, self._stream = end, end.makefile("rw")
+
+    def __enter__(self) -> Channel:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stream.close()
+        self._end.close()
+
+    def write(self, what: Any) -> None:
+        self._stream.write(json.dumps(what) + "\n")
+        self._stream.flush()
+
+    def read(self) -> Any:
+        return json.loads(self._stream.readline())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.wait(PATIENCE) == 0
+
+
+def _post(crew: list[Channel], path: str, bodies: Sequence[Any]) -> list[Any]:
     shares = [bodies[at :: len(crew)] for at in range(len(crew))]
-    for worker, share in zip(crew, shares, strict=True):
-        worker.write({"path": path, "bodies": share})
-    for worker in crew:
-        assert worker.read() == "ready"
-    for worker in crew:
-        worker.write("go")
-    return [answer for worker in crew for answer in worker.read()]
+    for channel, share in zip(crew, shares, strict=True):
+        channel.write({"path": path, "bodies": share})
+    for channel in crew:
+        assert channel.read() == "ready"
+    for channel in crew:
+        channel.write("go")
+    return [answer for channel in crew for answer in channel.read()]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "DATABASE_URL": _address(), "DJANGO_SETTINGS_MODULE": SETTINGS}
 
 
 def _address() -> str:
