@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def percentile(values: Sequence[float], part: float) -> float:
     """The nearest rank; ``values`` has some."""
     return sorted(values)[max(0, math.ceil(part * len(values)) - 1)]
+
+
+def evened(figures: Mapping[str, Sequence[float]]) -> list[float]:
+    """Each round's requests in the time in which PyJWT decoded a token just before and after."""
+    pairs = zip(figures.get("rate", ()), figures.get("beside", ()), strict=True)
+    return [rate * beside for rate, beside in pairs]
 
 
 def spread(values: Sequence[float]) -> str:

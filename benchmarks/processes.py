@@ -132,6 +132,20 @@ def serving(kind: Kind, contender: Contender, header: str, workers: int) -> Iter
             )
 
 
+@contextlib.contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """This process on that core alone, while the block lasts; on all for ``None``."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 class Companion:
     """A module of ours in a process of its own, spoken to by lines of JSON."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.figures import number, table
+from benchmarks.figures import evened, number, table
 
 Results = Mapping[str, Any]
 
@@ -48,8 +48,8 @@ def rate_ratio(contender: str, path: str) -> Callable[[Results], float]:
 
     def found(results: Results) -> float:
         rates = results["http"]["results"]
-        mine = rates[f"{_SERVER}: {contender}"][path]["rate"]
-        return _ratio(mine, rates[f"{_SERVER}: {_BASE}"]["ping"]["rate"])
+        mine = evened(rates[f"{_SERVER}: {contender}"][path])
+        return _ratio(mine, evened(rates[f"{_SERVER}: {_BASE}"]["ping"]))
 
     return found
 
