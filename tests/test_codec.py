@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from jwt.exceptions import PyJWTError
 
 from jwt_revoke import codec
 from jwt_revoke.codec import (
@@ -28,7 +29,15 @@ from jwt_revoke.codec import (
     looks_like_refresh,
 )
 from jwt_revoke.exceptions import TokenExpired, TokenInvalid
-from jwt_revoke.keys import ASYMMETRIC, SYMMETRIC, KeyRing, RefreshKey, RefreshKeyRing, load_key
+from jwt_revoke.keys import (
+    ASYMMETRIC,
+    SYMMETRIC,
+    Key,
+    KeyRing,
+    RefreshKey,
+    RefreshKeyRing,
+    load_key,
+)
 from tests.test_keys import PRIVATE, SECRET, pem
 
 pytestmark = pytest.mark.once
@@ -236,6 +245,24 @@ def test_expiry_is_judged_though_the_signature_was_verified(verified, monkeypatc
     with pytest.raises(TokenExpired):
         decode_access(token, RING)
     assert verified == [token]
+
+
+def test_a_token_may_be_used_from_its_nbf_on():
+    assert decode_access(signed(nbf=int(time.time()) - 1), RING)
+    with pytest.raises(TokenInvalid):
+        decode_access(signed(nbf=int(time.time()) + 60), RING)
+
+
+@pytest.mark.parametrize("error", [PyJWTError, TypeError, ValueError])
+def test_whatever_the_library_makes_of_a_signature_is_a_refusal(monkeypatch, error):
+    """Invariant 10."""
+
+    def verified(*_arguments):
+        raise error
+
+    monkeypatch.setattr(Key, "verified", verified)
+    with pytest.raises(TokenInvalid):
+        decode_access(signed(), RING)
 
 
 def test_lifetime_that_is_lowered_ends_a_token_that_was_verified(settings):

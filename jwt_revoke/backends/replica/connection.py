@@ -54,7 +54,12 @@ class LogConnection:
         try:
             self.wrapper.ensure_connection()  # which translates the driver's errors
         except Error as error:
+            self.close()
             raise Unavailable(f"log connection: {describe(error)}") from error
+        except BaseException:
+            # Connected, perhaps, and not yet set up: nobody else would close it.
+            self.close()
+            raise
         if vendor == "postgresql":
             _bound_waits(self.wrapper.connection, timeout)
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from jwt_revoke import api
@@ -355,6 +355,23 @@ def test_a_database_out_of_reach_is_unavailable(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setitem(connection.settings_dict, name, value)
     with pytest.raises(Unavailable):
         LogConnection("default", 0.3)
+
+
+def test_a_connection_that_cannot_be_set_up_is_closed(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else has it: it would stay open until the garbage collector comes by."""
+    opened: list[Any] = []
+
+    def fail(wrapper: Any) -> None:
+        opened.append(wrapper)
+        raise RuntimeError
+
+    monkeypatch.setattr(connections["default"].__class__, "init_connection_state", fail)
+    with pytest.raises(RuntimeError):
+        LogConnection("default", 0.3)
+    (wrapper,) = opened
+    assert wrapper.connection is None
 
 
 def test_a_driver_without_a_wait_of_its_own_is_left_as_it_is() -> None:
