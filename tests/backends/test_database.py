@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
-from django.db import OperationalError, connection, models
+from django.db import DataError, OperationalError, connection, models
 from django.db.backends.utils import CursorWrapper
 from django.test.utils import CaptureQueriesContext
 
@@ -310,6 +310,18 @@ def test_a_key_that_a_database_refuses_before_it_is_asked_is_nobodys():
     integer = models.IntegerField()
     assert _can_be_asked_for(integer, 7, connection)
     assert not _can_be_asked_for(integer, "seven", connection)
+
+
+@pytest.mark.parametrize("error", [DataError, OverflowError])
+def test_a_key_that_the_database_will_not_hear_of_is_nobodys(phone, monkeypatch, error):
+    """Invariant 10: a column of the site's own may refuse more than we can know."""
+
+    def refuse(*_arguments):
+        raise error
+
+    monkeypatch.setattr(DatabaseBackend, "_run", refuse)
+    with pytest.raises(TokenRevoked):
+        check(phone)
 
 
 # What the site fetches along with its users: JWT_REVOKE["USER_QUERYSET"].

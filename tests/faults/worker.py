@@ -122,7 +122,7 @@ class Worker(ABC):
 class Reader(Worker):
     """Asks with every token it hears of, most of all with those about to be revoked."""
 
-    pause = 0.045
+    pause = 0.03
 
     def __init__(self, orders: dict[str, Any]) -> None:
         super().__init__(orders)

@@ -310,6 +310,7 @@ def test_a_loss_that_is_found_while_catching_up_is_loaded_anew_too(
     backend, claims = replica(), claims_of(phone)
     api.end_session(laptop.session_id)
     check_by_copy(claims)
+    backend._background._thread.join()  # what loaded it is done, and another may begin
     Revocation.objects.all().delete()
     backend._ready = False
     backend.check(claims)
