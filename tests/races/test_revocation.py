@@ -54,7 +54,7 @@ def test_bulk_revocations_in_opposite_order_and_single_ones_all_succeed(crowd: l
             lambda: [api.revoke_user(key) for key in reversed(keys)],
             lambda: [api.revoke_user(key) for key in keys[::3]],
         )
-        assert [type(answer) for answer in answers if not is_busy(answer)].count(int) >= 1
+        assert not all(map(is_busy, answers))  # SQLite's one writer may be any of them
         assert all(isinstance(answer, int | list) or is_busy(answer) for answer in answers)
     assert_versions_rose(crowd, 15)
 
