@@ -88,6 +88,11 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="on the first of the databases alone",
     )
+    parser.add_argument(
+        "--lean",
+        action="store_true",
+        help="on SQLite only what no other database runs: another run has had the rest",
+    )
     parser.add_argument("pytest", nargs="*", help="after --: handed to pytest")
     options = parser.parse_args()
     options.everything = not (options.database or options.pytest or options.quick)
@@ -143,6 +148,8 @@ def database_tests(runner: Runner) -> None:
             own = "once or packaging or database"
             runner.pytest("sqlite, once", ["-m", f"{marks} and ({own})", *arguments], usual)
             marks = f"{marks} and not ({own})"
+            if runner.options.lean:
+                continue
         measured = name == "postgresql"
         runner.pytest(name, ["-m", marks, *arguments], usual, measured=measured)
         if name == "mariadb":
