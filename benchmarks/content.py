@@ -119,3 +119,13 @@ def fill_log(count: int) -> None:
         )
         cursor.execute(f"VACUUM ANALYZE {log}")
         cursor.execute("RESET statement_timeout")
+
+
+def log_bytes() -> int:
+    """What the log takes in the database, with its indexes."""
+    from jwt_revoke.models import Revocation
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_total_relation_size(%s)", [Revocation._meta.db_table])
+        found: int = cursor.fetchone()[0]
+        return found

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from benchmarks.contenders import MEMORY, RESTART, Contender
-from benchmarks.content import credentials, fill_log, make_ready, spare_user
+from benchmarks.content import credentials, fill_log, log_bytes, make_ready, spare_user
 from benchmarks.figures import number, spread, table
 from benchmarks.load import Load
 from benchmarks.plan import Disturbed, Plan
@@ -36,6 +36,7 @@ def run(plan: Plan) -> tuple[str, Any]:
             for contender in plan.of(MEMORY):
                 for name, value in plan.quiet.alone(partial(_load, contender, size)).items():
                     loads[f"{contender.name}: {size:,}"][name].append(value)
+    log_row = log_bytes() / plan.memory_sizes[-1]
     restarts = {contender.name: _restart(contender, plan) for contender in plan.of(RESTART)}
     size = plan.memory_sizes[-1]
     texts = [
@@ -46,7 +47,8 @@ def run(plan: Plan) -> tuple[str, Any]:
                 [label, *(spread(found[name]) for name in ("seconds", "mib", "each", "peak_mib"))]
                 for label, found in loads.items()
             ],
-            "Resident, on top of the process before; half are of users, half of sessions.",
+            "Resident, on top of the process before; half are of users, half of sessions. In the",
+            f"database each takes {log_row:.0f} bytes, with its indexes.",
         ),
         table(
             f"restart: gunicorn is told to replace {plan.restart_workers} workers (HUP) at {size:,}"
@@ -64,7 +66,11 @@ def run(plan: Plan) -> tuple[str, Any]:
             f" {_PAUSE * 1000:g} ms.",
         ),
     ]
-    return "\n\n".join(texts), {"load": loads, "restart": restarts}
+    return "\n\n".join(texts), {
+        "load": loads,
+        "restart": restarts,
+        "log_row_bytes": log_row,
+    }
 
 
 def _load(contender: Contender, size: int) -> dict[str, float]:

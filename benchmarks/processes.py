@@ -193,6 +193,7 @@ def _start(
     core: int | None,
     **streams: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
+    # The stubs know no streams by **.
     process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
         [sys.executable, "-m", *command],
         cwd=ROOT,

@@ -64,17 +64,17 @@ class Constants:
         rate = rates["gunicorn sync, 1 worker: replica, database log, 250 ms"]["ping"]["rate"]
         loads = run["memory"]["results"]["load"]["replica, database log, 0 ms: 1,000,000"]
         filled = run["growth"]["results"]["stages"]["database"]["1,000,000 sessions"]["tables"]
-        roles = run["writes"]["results"]["times_ms"]["database"]["refresh"]
+        refreshes = run["writes"]["results"]["times_ms"]["database"]["refresh"]
         return cls(
             request=1 / median(rate),
             database=beyond("database"),
             read_log=beyond("replica, database log, 0 ms"),
             read_redis=beyond("replica, Redis, 0 ms"),
-            refresh=median(roles) / 1000,
+            refresh=median(refreshes) / 1000,
             load_entry=median(loads["seconds"]) / 1_000_000,
             memory_entry=median(loads["each"]) * 2**20 / 100_000,
             session_row=_row(filled["jwt_revoke_device_session"]),
-            log_row=500.0,
+            log_row=run["memory"]["results"]["log_row_bytes"],
         )
 
 

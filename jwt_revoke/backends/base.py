@@ -79,8 +79,7 @@ class BaseBackend(ABC):
 
 def get_backend() -> BaseBackend:
     """The configured backend."""
-    # First as it is, for every request: a look-up, and no call.
-    return _backends.get(conf.BACKEND) or _backend(conf.BACKEND)
+    return _backend(conf.BACKEND)
 
 
 def get_strict_backend() -> BaseBackend:
