@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
@@ -33,15 +34,22 @@ class DatabaseNow(Func):
 
     Not ``django.db.models.functions.Now``: on MySQL and MariaDB that is the server's local time,
     while Django stores UTC there. SQLite runs in this process, so its clock is ours.
+    ``ours``: what that says, or the slot for it in what is compiled once.
     """
 
     arity = 0
     output_field = models.DateTimeField()
 
+    def __init__(self, ours: datetime | Slot | None = None) -> None:
+        super().__init__()
+        self._ours = ours
+
     # Func's has named arguments for a template, which this has none of.
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, **_kw: Any) -> Any:  # type: ignore[override]
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
-        return "%s", [now]
+        ours = self._ours
+        if isinstance(ours, Slot):
+            return "%s", [ours]
+        return "%s", [connection.ops.adapt_datetimefield_value(ours or timezone.now())]
 
     def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **_kw: Any) -> Any:
         return "STATEMENT_TIMESTAMP()", []

@@ -10,14 +10,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import F
+from django.db.models import DateTimeField, F, QuerySet
+from django.utils import timezone
 
 from .claims import RESERVED
 from .codec import RefreshClaims, encode_access, encode_refresh
+from .compiled import Compiled
 from .conf import conf
 from .database import DatabaseNow
 from .exceptions import SignInRefused, TokenRevoked, Unavailable
@@ -27,7 +31,6 @@ from .settling import ensure_state, settle
 from .standing import (
     THIS_SESSION,
     Facts,
-    facts_of,
     facts_queryset,
     is_active,
     is_unsettled,
@@ -54,8 +57,7 @@ class SignedIn:
 
 def settled_account(using: str, user_pk: Any) -> Facts:
     """The account in one read, whatever no signal saw being recorded before it goes on."""
-    rows = with_subject(facts_queryset(using)).filter(pk=user_pk)
-    facts = next(map(facts_of, rows), None)
+    facts = _account(using, user_pk)
     if facts is None:
         raise SignInRefused("no such user")
     if facts.version is None:
@@ -64,7 +66,7 @@ def settled_account(using: str, user_pk: Any) -> Facts:
         settle(using, user_pk)
     else:
         return facts
-    facts = next(map(facts_of, rows.all()), None)
+    facts = _account(using, user_pk)
     if facts is None:
         raise SignInRefused("the user was deleted meanwhile")
     if facts.version is None:
@@ -78,31 +80,56 @@ def session_facts(using: str, session_id: UUID) -> tuple[Facts, DeviceSession, d
 
     The session is a true row of which only what we need is loaded.
     """
-    rows = (
-        with_subject(facts_queryset(using, session_id))
-        .filter(**{f"{THIS_SESSION}__isnull": False})
-        .annotate(
-            **{_PREFIX + name: F(f"{THIS_SESSION}__{name}") for name in _SESSION},
-            jwt_revoke_now=DatabaseNow(),
-        )
-    )
-
-    def read() -> tuple[Facts, DeviceSession, datetime]:
-        user = rows.all().first()
-        if user is None:
-            raise TokenRevoked("no such session, or no such user")
-        columns = {name: user.__dict__.pop(_PREFIX + name) for name in _SESSION}
-        columns |= {"id": session_id, "user_id": user.pk}
-        # from_db() wants the values in the order of the model's fields.
-        names = [f.attname for f in DeviceSession._meta.concrete_fields if f.attname in columns]
-        session = DeviceSession.from_db(using, names, [columns[name] for name in names])
-        return facts_of(user), session, user.__dict__.pop("jwt_revoke_now")
-
-    facts, session, now = read()
+    facts, session, now = _session(using, session_id)
     if is_unsettled(facts.user, facts):
         settle(using, facts.user.pk)
-        facts, session, now = read()
+        facts, session, now = _session(using, session_id)
     return facts, session, now
+
+
+def _account(using: str, user_pk: Any) -> Facts | None:
+    found = _accounts().first(using, who=user_pk)
+    return Facts(found[0], *found[1]) if found is not None else None
+
+
+def _session(using: str, session_id: UUID) -> tuple[Facts, DeviceSession, datetime]:
+    found = _sessions().first(using, session_id=session_id, now=timezone.now())
+    if found is None:
+        raise TokenRevoked("no such session, or no such user")
+    user, values = found
+    *facts, now = values[: -len(_SESSION)]
+    columns = dict(zip(_SESSION, values[-len(_SESSION) :], strict=True))
+    columns |= {"id": session_id, "user_id": user.pk}
+    # from_db() wants the values in the order of the model's fields.
+    names = [f.attname for f in DeviceSession._meta.concrete_fields if f.attname in columns]
+    session = DeviceSession.from_db(using, names, [columns[name] for name in names])
+    return Facts(user, *facts), session, now
+
+
+@cache
+def _accounts() -> Compiled:
+    def rows(using: str, who: Any) -> QuerySet[Any]:
+        return with_subject(facts_queryset(using)).filter(pk=who)
+
+    user = get_user_model()
+    return Compiled(user, rows, {"who": user._meta.pk})
+
+
+@cache
+def _sessions() -> Compiled:
+    def rows(using: str, session_id: Any, now: Any) -> QuerySet[Any]:
+        annotated: QuerySet[Any] = (
+            with_subject(facts_queryset(using, session_id))
+            .filter(**{f"{THIS_SESSION}__isnull": False})
+            .annotate(
+                jwt_revoke_now=DatabaseNow(now),
+                **{_PREFIX + name: F(f"{THIS_SESSION}__{name}") for name in _SESSION},
+            )
+        )
+        return annotated
+
+    slots = {"session_id": DeviceSession._meta.pk, "now": DateTimeField()}
+    return Compiled(get_user_model(), rows, slots)
 
 
 def require_live(facts: Facts, now: datetime) -> None:
@@ -131,7 +158,7 @@ def mint_access(facts: Facts, session: DeviceSession) -> tuple[str, int]:
     payload = {
         **_own_claims(facts.user, session),
         "token_type": "access",
-        "sub": facts.subject.urn if facts.subject else str(facts.user.pk),
+        "sub": _subject(facts),
         "sid": str(session.pk),
         "jti": str(uuid4()),
         "iat": now,
@@ -143,6 +170,12 @@ def mint_access(facts: Facts, session: DeviceSession) -> tuple[str, int]:
     named = {"iss": conf.ISSUER, "aud": conf.AUDIENCE, "client_id": conf.CLIENT_ID}
     payload.update({name: value for name, value in named.items() if value is not None})
     return encode_access(payload, signing_key_ring(facts.generation or 0)), lifetime
+
+
+def _subject(facts: Facts) -> str:
+    if conf.SUBJECT == "opaque" and facts.subject is not None:
+        return facts.subject.urn
+    return str(facts.user.pk)
 
 
 def _own_claims(user: Any, session: DeviceSession) -> Mapping[str, Any]:

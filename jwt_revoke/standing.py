@@ -67,7 +67,7 @@ class Facts(NamedTuple):
     generation_floor: int | None
     denied: bool
     subject: UUID | None = None
-    """What ``sub`` is to say of the user, where it is opaque and was asked for."""
+    """The user's opaque id, where it was asked for."""
 
 
 _STATE: Final = ("version", "session_floor", "password_fingerprint", "account_fingerprint")
@@ -113,9 +113,7 @@ def facts_of(user: Any) -> Facts:
 
 
 def with_subject(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Rows of ``facts_queryset`` with what a new token's ``sub`` is to say of them."""
-    if conf.SUBJECT != "opaque":
-        return rows
+    """Rows of ``facts_queryset`` with the user's opaque id."""
     annotated: QuerySet[Any] = rows.annotate(**{_PREFIX + "subject": F(OPAQUE_SUBJECT)})
     return annotated
 

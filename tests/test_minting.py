@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 
 from jwt_revoke import api, minting
 from jwt_revoke.codec import decode_access
@@ -103,6 +104,13 @@ def test_a_session_s_account_is_settled_too(phone: Device) -> None:
     assert Revocation.objects.get().reason == "role_changed"
 
 
+def test_the_database_s_now_is_that_of_each_read(phone: Device) -> None:
+    """Where it is our clock's, it must not be the moment at which the statement was compiled."""
+    times = [session_facts("default", phone.session_id)[2] for _ in range(2)]
+    assert times[0] < times[1]
+    assert abs(times[1] - timezone.now()) < timedelta(seconds=30)
+
+
 def test_an_inactive_user_goes_no_further(phone: Device) -> None:
     facts, _session, now = session_facts("default", phone.session_id)
     require_live(facts, now)
@@ -185,8 +193,7 @@ def test_an_opaque_subject_is_read_along_with_the_account(
     assert decode_access(access, key_ring()).sub == decode_access(phone.access, key_ring()).sub
 
 
-def test_a_subject_that_is_the_key_is_not_read(phone: Device, user: Any) -> None:
-    assert settled_account("default", user.pk).subject is None
+def test_the_subject_is_the_key_unless_it_is_set_to_be_opaque(phone: Device, user: Any) -> None:
     assert decode_access(phone.access, key_ring()).sub == str(user.pk)
 
 

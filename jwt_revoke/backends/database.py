@@ -6,23 +6,22 @@ SQL that suspend a user, change a password or delete an account are seen by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DataError, Error, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.manager import BaseManager
 from django.utils import timezone
 
 from ..claims import Claims
+from ..compiled import Compiled
 from ..conf import conf
-from ..database import Slot, describe
+from ..database import describe
 from ..exceptions import TokenRevoked, TokenStale, Unavailable
 from ..models import DeviceSession, UserTokenState, write_alias
-from ..prepared import Statement
 from ..standing import (
     OPAQUE_SUBJECT,
     Facts,
@@ -39,17 +38,6 @@ _SESSION_KEY: Final = DeviceSession._meta.pk
 _SUBJECT: Final = cast("models.UUIDField[Any, Any]", UserTokenState._meta.get_field("subject"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The one SELECT, compiled for one database connection's vendor."""
-
-    statement: Statement
-    slots: Sequence[Any]
-    fields: Sequence[str]
-    first_fact: int
-    converters: Sequence[tuple[int, Sequence[Callable[..., Any]], Any]]
-
-
 class DatabaseBackend(BaseBackend):
     """Strict, and needs nothing but the site's own database."""
 
@@ -60,7 +48,14 @@ class DatabaseBackend(BaseBackend):
         self._user = get_user_model()
         self._key = self._user._meta.pk
         self._subject = OPAQUE_SUBJECT if conf.SUBJECT == "opaque" else "pk"
-        self._plans: dict[tuple[str, str], _Plan] = {}
+        self._selects = {
+            by: Compiled(
+                self._user,
+                partial(_rows, by),
+                {"who": self._field(by), "sid": _SESSION_KEY, "jti": models.CharField()},
+            )
+            for by in ("pk", OPAQUE_SUBJECT)
+        }
 
     def check(self, claims: Claims, max_staleness: float | None = None) -> AbstractBaseUser:
         facts = self._found(claims, self._subject)
@@ -101,64 +96,21 @@ class DatabaseBackend(BaseBackend):
         who = opaque_subject(claims) if by == OPAQUE_SUBJECT else user_key(claims)
         if who is None or not _can_be_asked_for(self._field(by), who, connections[using]):
             return None
-        if conf.USER_QUERYSET is not None or self._has_own_queryset():
-            # A tenant's manager, say: what it filters by may change with every request.
-            rows = facts_queryset(using, claims.sid, claims.jti).filter(**{by: who})
-            if conf.USER_QUERYSET is not None:
-                rows = conf.USER_QUERYSET(rows)
+        if conf.USER_QUERYSET is not None:
+            rows = conf.USER_QUERYSET(_rows(by, using, who, claims.sid, claims.jti))
             return next(map(facts_of, rows[:1]), None)
         return self._run(using, by, who, claims)
 
     def _field(self, by: str) -> models.Field[Any, Any]:
         return _SUBJECT if by == OPAQUE_SUBJECT else self._key
 
-    def _has_own_queryset(self) -> bool:
-        manager = type(self._user._default_manager)
-        return manager.get_queryset is not BaseManager.get_queryset
-
     def _run(self, using: str, by: str, who: Any, claims: Claims) -> Facts | None:
-        connection = connections[using]
-        plan = self._plans.get((using, by))
-        if plan is None:
-            # Two threads may both compile it, to the same end.
-            plan = self._plans[using, by] = self._compile(using, by, connection)
-        filled = {
-            "who": self._field(by).get_db_prep_value(who, connection),
-            "sid": _SESSION_KEY.get_db_prep_value(claims.sid, connection),
-            "jti": claims.jti,
-        }
-        params = [filled[slot.name] if isinstance(slot, Slot) else slot for slot in plan.slots]
-        with connection.cursor() as cursor:
-            plan.statement.execute(connection, cursor, params)
-            found = cursor.fetchone()
-        if found is None:
-            return None
-        row = list(found)
-        for position, functions, expression in plan.converters:
-            value = row[position]
-            for function in functions:
-                value = function(value, expression, connection)
-            row[position] = value
-        first = plan.first_fact
-        user = self._user.from_db(using, plan.fields, row[:first])
-        return Facts(user, *row[first:])
+        found = self._selects[by].first(using, who=who, sid=claims.sid, jti=claims.jti)
+        return Facts(found[0], *found[1]) if found is not None else None
 
-    def _compile(self, using: str, by: str, connection: BaseDatabaseWrapper) -> _Plan:
-        sid, jti = Slot("sid", _SESSION_KEY), Slot("jti", models.CharField())
-        asked = {by: Slot("who", self._field(by))}
-        queryset = facts_queryset(using, sid, jti).filter(**asked).order_by()
-        compiler = queryset.query.get_compiler(using)
-        sql, params = compiler.as_sql()
-        select = [column for column, _, _ in compiler.select or ()]
-        converters = compiler.get_converters(select)
-        first_fact = min(compiler.annotation_col_map.values())
-        return _Plan(
-            statement=Statement(sql),
-            slots=params,
-            fields=[column.target.attname for column in select[:first_fact]],
-            first_fact=first_fact,
-            converters=[(at, functions, expr) for at, (functions, expr) in converters.items()],
-        )
+
+def _rows(by: str, using: str, who: Any, sid: Any, jti: Any) -> models.QuerySet[Any]:
+    return facts_queryset(using, sid, jti).filter(**{by: who})
 
 
 def _can_be_asked_for(

@@ -148,21 +148,6 @@ def test_everything_is_one_select(phone):
     assert query["sql"].startswith(READS)
 
 
-def test_the_statement_is_compiled_once(phone, monkeypatch):
-    compiled = []
-    original = DatabaseBackend._compile
-
-    def counting(self, *args):
-        compiled.append(1)
-        return original(self, *args)
-
-    monkeypatch.setattr(DatabaseBackend, "_compile", counting)
-    backend = DatabaseBackend({})
-    for _ in range(5):
-        backend.check(claims_of(phone))
-    assert compiled == [1]
-
-
 def test_the_compiled_statement_serves_different_users(phone, sign_in):
     bob = sign_in(make_user("bob"))
     backend = DatabaseBackend({})
