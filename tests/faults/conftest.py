@@ -1,15 +1,43 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.services.starting import redis, start
+from tests import services
+from tests.faults.crew import Nursery, make_site
+from tests.faults.site import Site, replica
+from tests.services.postgresql import PostgreSQL
+from tests.services.starting import redis, start, started
 
 __all__ = ["redis", "start"]
 
 PURE = ("test_intervals",)
 """Of functions alone: no process, no second."""
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What PostgreSQL holds of a site that has been made: tables and users.
+
+    Made for each test, that was a quarter of what the test asks of the processors.
+    """
+    folder = tmp_path_factory.mktemp("made")
+    with started(services.postgresql(keep=folder)) as server:
+        nursery = Nursery(Site(server.url, replica("database")), folder)
+        try:
+            make_site(nursery)
+        finally:
+            nursery.close()
+    return folder
+
+
+@pytest.fixture
+def database(start: Any, made: Path) -> PostgreSQL:
+    """With the site in it."""
+    server: PostgreSQL = start(services.postgresql(like=made))
+    return server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests import services
 from tests.faults.crew import crew
 from tests.faults.forgetful import REMEMBERED
 from tests.faults.site import Site
@@ -15,11 +12,6 @@ from tests.faults.site import Site
 SHORT = 6.0
 DATABASE = {"BACKEND": "jwt_revoke.backends.database.DatabaseBackend", "OPTIONS": {}}
 FORGETFUL = {"BACKEND": "tests.faults.forgetful.ForgetfulBackend", "OPTIONS": {}}
-
-
-@pytest.fixture
-def database(start: Any) -> Any:
-    return start(services.postgresql())
 
 
 def test_a_backend_that_remembers_verdicts_is_convicted(database: Any, tmp_path: Path) -> None:

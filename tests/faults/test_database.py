@@ -21,9 +21,9 @@ LOGS = pytest.mark.parametrize("log", ["database", "redis"])
 
 
 @pytest.fixture
-def database(start: Any) -> PostgreSQL:
+def database(start: Any, made: Path) -> PostgreSQL:
     """What was committed survives ``kill()``: here the log may not lose what it acknowledged."""
-    server: PostgreSQL = start(services.postgresql(durable=True))
+    server: PostgreSQL = start(services.postgresql(durable=True, like=made))
     return server
 
 

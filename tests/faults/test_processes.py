@@ -9,17 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests import services
 from tests.faults.crew import LIMIT, WRITERS, Process, Run, crew
 from tests.faults.intervals import Revocation
 from tests.faults.site import Site, on_redis, replica
+from tests.services.postgresql import PostgreSQL
 from tests.services.redis import Redis
 
 
 @pytest.fixture(params=["database", "redis"])
-def site(request: Any, redis: Redis, start: Any) -> Site:
+def site(request: Any, database: PostgreSQL, redis: Redis) -> Site:
     """On either log."""
-    database = start(services.postgresql())
     return Site(database.url, replica(request.param), on_redis(redis.url))
 
 

@@ -22,12 +22,6 @@ from tests.services.redis import Redis
 
 
 @pytest.fixture
-def database(start: Any) -> PostgreSQL:
-    server: PostgreSQL = start(services.postgresql())
-    return server
-
-
-@pytest.fixture
 def site(database: PostgreSQL, redis: Redis) -> Site:
     return Site(database.url, replica("redis"), on_redis(redis.url))
 
@@ -130,7 +124,7 @@ def test_stream_made_anew_by_a_stalled_process(site: Site, redis: Redis, tmp_pat
         run.until(1)
         with redis.client() as client:
             known: list[tuple[str, dict[str, str]]] = []
-            for number, _ in enumerate(run.every(0.9, until=17)):
+            for number, _ in enumerate(run.every(0.6, until=17)):
                 if known:
                     name, fields = known[-1 - number % min(3, len(known))]
                     with client.pipeline(transaction=bool(number % 2)) as pipeline:

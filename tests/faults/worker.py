@@ -8,6 +8,7 @@ lines of JSON, and to say "done".
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -29,6 +30,7 @@ from typing import Any, ClassVar, Final
 
 import django
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.utils.module_loading import import_string
 
 from tests.faults.board import Board, Notice
@@ -61,9 +63,12 @@ class Channel:
 
 
 class Worker(ABC):
-    """A loop of operations with a few milliseconds between them, so that two cores do for all."""
+    """A loop of operations with a rest between them, so that two cores do for all."""
 
     pause: ClassVar[float]
+    """Seconds; more after an operation that took long, for then the processors are wanted by more
+    than there are of them, and to ask sooner would only make each answer later."""
+    longest_pause: ClassVar[float]
 
     def __init__(self, orders: dict[str, Any]) -> None:
         self.name: str = orders["name"]
@@ -109,20 +114,25 @@ class Worker(ABC):
     def run(self, channel: Channel) -> None:
         from django.db import close_old_connections
 
+        took = 0.0
         while not self.stopped:
-            pause = self.random.uniform(0.5, 1.5) * self.pause if self.going else None
-            for order in channel.orders(pause):
+            rest = max(self.pause, min(took, self.longest_pause))
+            for order in channel.orders(
+                self.random.uniform(0.5, 1.5) * rest if self.going else None
+            ):
                 self.obey(order)
             if self.going and not self.stopped:
+                started = time.monotonic()
                 # As each request of a site begins; DRF's test client leaves it out.
                 close_old_connections()
                 self.step()
+                took = time.monotonic() - started
 
 
 class Reader(Worker):
     """Asks with every token it hears of, most of all with those about to be revoked."""
 
-    pause = 0.03
+    pause, longest_pause = 0.03, 0.1
 
     def __init__(self, orders: dict[str, Any]) -> None:
         super().__init__(orders)
@@ -179,7 +189,7 @@ class Task:
 class Writer(Worker):
     """Signs its own users in, and revokes them in every way there is."""
 
-    pause = 0.08
+    pause, longest_pause = 0.08, 0.2
     live_tokens: Final = 12
 
     def __init__(self, orders: dict[str, Any]) -> None:
@@ -366,14 +376,17 @@ def step_the_clock(seconds: float) -> None:
 
 
 def prepare(channel: Channel, orders: dict[str, Any]) -> None:
-    """Make the tables and the users that the others work on; says their keys."""
+    """Make the tables and the users that the others work on; says their keys. Or finds them."""
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
+    from django.db import connection
 
-    call_command("migrate", verbosity=0)
-    users = get_user_model().objects
-    made = [users.create_user(f"user{number}", password="pw") for number in range(orders["users"])]
-    channel.say([user.pk for user in made])
+    model = get_user_model()
+    if model._meta.db_table not in connection.introspection.table_names():
+        call_command("migrate", verbosity=0)
+        for number in range(orders["users"]):
+            model.objects.create_user(f"user{number}", password="pw")
+    channel.say(list(model.objects.order_by("pk").values_list("pk", flat=True)))
 
 
 def work(channel: Channel, orders: dict[str, Any]) -> None:
@@ -397,7 +410,11 @@ def main() -> None:
     # What every child would import by itself, in its first request.
     import_module("tests.urls")
     import_module("rest_framework.test")
+    import_module("django_redis.pool")
+    WSGIHandler()
     import_string(settings.JWT_REVOKE["BACKEND"])
+    # What is shared is not to be copied for each child by its garbage collector.
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     desk = socket.socket(fileno=int(sys.argv[1]))
     while True:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,32 +31,39 @@ class PostgreSQL(Private):
 
 
 @contextlib.contextmanager
-def postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
-    """``durable``: what was committed is there again after ``kill()`` and ``restart()``."""
+def postgresql(
+    *, durable: bool = False, keep: Path | None = None, like: Path | None = None
+) -> Iterator[PostgreSQL]:
+    """``durable``: what was committed is there again after ``kill()`` and ``restart()``.
+
+    ``keep``: a folder for what the server held when it stopped; another begins with that by
+    ``like``, sooner than by ``initdb`` and migrations.
+    """
     postgres = find_binary("postgres", "/usr/lib/postgresql/*/bin/postgres", package="postgresql")
     initdb = Path(postgres).with_name("initdb")
     account = Account("postgres")
     # The port is open to every user of the machine, and a superuser of
     # PostgreSQL can run programs: no trust authentication.
-    password = secrets.token_hex(16)
-
     with account.folder() as folder:
-        password_file = folder / "password"
-        account.write(password_file, password)
-        data = folder / "data"
-        account.run(
-            [
-                str(initdb),
-                f"--pgdata={data}",
-                "--username=site",
-                f"--pwfile={password_file}",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--no-locale",
-                "--no-sync",
-            ],
-            folder,
-        )
+        password_file, data = folder / "password", folder / "data"
+        if like is None:
+            account.write(password_file, secrets.token_hex(16))
+            account.run(
+                [
+                    str(initdb),
+                    f"--pgdata={data}",
+                    "--username=site",
+                    f"--pwfile={password_file}",
+                    "--auth=scram-sha-256",
+                    "--encoding=UTF8",
+                    "--no-locale",
+                    "--no-sync",
+                ],
+                folder,
+            )
+        else:
+            _copy(like, folder)
+        password = password_file.read_text()
 
         def command(port: int) -> list[str]:
             # No power is ever cut here, so nothing needs to reach the disk. A commit that is to
@@ -84,5 +92,14 @@ def postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
 
         # SIGINT is the "fast" shutdown: SIGTERM would wait for the last client.
         with serving(account, folder, command, connect, end=signal.SIGINT) as server:
-            execute(server.port, "CREATE DATABASE site")
+            if like is None:
+                execute(server.port, "CREATE DATABASE site")
             yield PostgreSQL(server, password)
+        if keep is not None:
+            _copy(folder, keep)
+
+
+def _copy(one: Path, other: Path) -> None:
+    """With their owner, who is not we."""
+    files = [str(one / name) for name in ("data", "password")]
+    subprocess.run(["cp", "-a", *files, str(other)], check=True)
