@@ -14,7 +14,7 @@ import json
 import re
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from types import MappingProxyType
@@ -81,7 +81,10 @@ def decode_access(raw: str, ring: KeyRing, *, expired_too: bool = False) -> Clai
     Raises ``TokenInvalid``, or ``TokenExpired`` unless ``expired_too`` (log-out takes a token of
     any age).
     """
-    claims, flat, ends = _verified.found(raw, ring)
+    known, found = _verified.current
+    if known is not ring:
+        found = _verified.of(ring)
+    claims, flat, ends = found(raw)
     if ends <= time.time() and not expired_too:
         raise TokenExpired
     return claims if flat else _own(claims)
@@ -160,6 +163,9 @@ def _require_for_us(payload: Mapping[str, Any]) -> None:
             raise TokenInvalid("not to be used yet")
 
 
+_Kept = tuple[Claims, bool, float]
+
+
 class _VerifiedTokens:
     """The claims of tokens whose signature this process has verified (s18), the last used.
 
@@ -171,25 +177,22 @@ class _VerifiedTokens:
     def __init__(self) -> None:
         # One attribute for both: threads that change the ring at once must not leave one's ring
         # with the other's cache, by which a retired key would verify on.
-        self._current: tuple[KeyRing | None, Any] = None, None
+        self.current: tuple[KeyRing | None, Any] = None, None
 
-    def found(self, raw: str, ring: KeyRing) -> tuple[Claims, bool, float]:
-        """An authentic token's claims, whether nothing in them can be changed, and when its life
-        ends. Raises ``TokenInvalid`` for any other."""
-        known, cached = self._current
-        if known is not ring:
-            cached = lru_cache(conf.VERIFIED_CACHE_SIZE)(partial(_found, ring=ring))
-            self._current = ring, cached
-        kept: tuple[Claims, bool, float] = cached(raw)
-        return kept
+    def of(self, ring: KeyRing) -> Callable[[str], _Kept]:
+        """By those keys, from now on: an authentic token's claims, whether nothing in them can be
+        changed, and when its life ends. ``TokenInvalid`` for any other."""
+        cached = lru_cache(conf.VERIFIED_CACHE_SIZE)(partial(_found, ring=ring))
+        self.current = ring, cached
+        return cached
 
     def forget(self, *, setting: str, **_kwargs: Any) -> None:
         """Receiver of ``setting_changed``: what a token was judged by is read when it is kept."""
         if setting == "JWT_REVOKE":
-            self._current = None, None
+            self.current = None, None
 
 
-def _found(raw: str, ring: KeyRing) -> tuple[Claims, bool, float]:
+def _found(raw: str, ring: KeyRing) -> _Kept:
     claims = _verify(raw, ring)
     flat = not any(isinstance(value, dict | list) for value in claims.payload.values())
     return claims, flat, life_end(claims)

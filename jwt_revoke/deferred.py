@@ -65,7 +65,7 @@ def deferred_user(model: type[Model], using: str, pk: Any, load: Load) -> Any:
     state = user.__dict__
     state[model._meta.pk.attname] = pk
     # On the instance, where Django looks when a field is missing; gone once it is loaded.
-    waiting = _Waiting(proxy(user), load)
+    waiting = _Waiting((proxy(user), load))
     state["refresh_from_db"] = waiting.refresh_from_db
     state["__getstate__"] = waiting.getstate
     state["save_base"] = waiting.save_base
@@ -76,27 +76,26 @@ def deferred_user(model: type[Model], using: str, pk: Any, load: Load) -> Any:
 _STAND_INS: Final = ("refresh_from_db", "__getstate__", "save_base", "delete")
 
 
-class _Waiting:
+class _Waiting(tuple[Any, Load]):
     """Stands in for methods of the user's that are not to be run before the row is read.
 
     A copy, or a pickle, could not load itself. And what is saved or deleted may be what its token
     dies of: a field that is needed after it would be a 401 then, by which REST framework rolls the
     change back.
+
+    A tuple, because one is made for each request, and an ``__init__`` takes three times as long. Of
+    the user it has a proxy: held for itself, it would wait for the garbage collector.
     """
 
-    __slots__ = ("load", "user")
-
-    # A proxy: held for itself, each request's user would wait for the garbage collector.
-    def __init__(self, user: Any, load: Load) -> None:
-        self.user, self.load = user, load
+    __slots__ = ()
 
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
     ) -> None:
-        user = self.user
+        user, load = self
         wanted = None if fields is None else set(fields)
         missing = user.get_deferred_fields()
-        _adopt(user, self.load())
+        _adopt(user, load())
         if wanted is None or not wanted <= missing or using is not None or kwargs:
             # Asked for by the site: what was set, or fetched, before is to be read again too.
             user.refresh_from_db(using=using, fields=wanted, **kwargs)
@@ -111,8 +110,9 @@ class _Waiting:
         return self._loaded().delete(*args, **kwargs)
 
     def _loaded(self) -> Any:
-        self.user.refresh_from_db(fields=())
-        return self.user
+        user, _load = self
+        user.refresh_from_db(fields=())
+        return user
 
 
 def _adopt(user: Any, loaded: Any) -> None:
