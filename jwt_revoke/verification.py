@@ -15,27 +15,24 @@ def verified_claims(raw: str, *, expired_too: bool = False) -> Claims:
     Raises ``TokenInvalid``, ``TokenStale`` for one of a key that was taken out of use,
     ``TokenExpired`` unless ``expired_too``, and ``Unavailable``.
     """
-    ring = key_ring()
     try:
-        claims = decode_access(raw, ring, expired_too=expired_too)
+        return _by_keys_of_its_time(raw, key_ring(), expired_too=expired_too)
     except UnknownKey as unknown:
-        ring = _ring_that_has(unknown.kid)
-        claims = decode_access(raw, ring, expired_too=expired_too)
+        ring = key_ring_for_unknown_kid()
+        if is_former(unknown.kid):
+            # Nothing it signed is believed. Whoever holds an honest token of it refreshes.
+            raise TokenStale("its key verifies no more") from None
+        if ring is None:
+            # So does whoever holds the first token of a key that signs since a moment ago.
+            raise TokenStale("unknown key, and just looked for one") from None
+    return _by_keys_of_its_time(raw, ring, expired_too=expired_too)
+
+
+def _by_keys_of_its_time(raw: str, ring: KeyRing, *, expired_too: bool) -> Claims:
+    claims = decode_access(raw, ring, expired_too=expired_too)
     if not is_news(claims.gen):
         return claims
     # Perhaps for a key that was compromised, by which a thief signs on. No backend lets an older
     # generation pass, so each token meets the keys of its own time.
     newer = key_ring(claims.gen)
     return claims if newer is ring else decode_access(raw, newer, expired_too=expired_too)
-
-
-def _ring_that_has(kid: str) -> KeyRing:
-    """The ring read again, perhaps with that key. Raises ``TokenStale`` where it will not be."""
-    ring = key_ring_for_unknown_kid()
-    if is_former(kid):
-        # Nothing it signed is believed. Whoever holds an honest token of it refreshes.
-        raise TokenStale("its key verifies no more") from None
-    if ring is None:
-        # So does whoever holds the first token of a key that signs since a moment ago.
-        raise TokenStale("unknown key, and just looked for one") from None
-    return ring
