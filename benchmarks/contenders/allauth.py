@@ -31,6 +31,8 @@ class Allauth(Contender):
     )
     middleware: tuple[str, ...] = (*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware")
     tables: tuple[str, ...] = ("django_session", "usersessions_usersession")
+    most_sessions: int = 100
+    """Each log-in looks at every session of its user: a thousand take a quarter of an hour."""
 
     @property
     def settings(self) -> Mapping[str, Any]:

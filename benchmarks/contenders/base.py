@@ -81,6 +81,8 @@ class Contender(ABC):
     """What it adds to ``MIDDLEWARE``."""
     tables: tuple[str, ...] = ()
     """Where its rows pile up."""
+    most_sessions: int = 1000
+    """That one user is given, to be logged out of all of them."""
     has_row: bool = True
     """Whether the user of a request has a row to be read."""
     algorithm: str = "HS256"
