@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 from django.db.models import DateTimeField, F, QuerySet
 from django.utils import timezone
 
@@ -130,6 +131,16 @@ def _sessions() -> Compiled:
 
     slots = {"session_id": DeviceSession._meta.pk, "now": DateTimeField()}
     return Compiled(get_user_model(), rows, slots)
+
+
+def _forget_compiled(*, setting: str, **_kwargs: Any) -> None:
+    # What is compiled has these decided: whose table, and how a time is read.
+    if setting in {"AUTH_USER_MODEL", "USE_TZ"}:
+        _accounts.cache_clear()
+        _sessions.cache_clear()
+
+
+setting_changed.connect(_forget_compiled)
 
 
 def require_live(facts: Facts, now: datetime) -> None:

@@ -65,6 +65,16 @@ def test_a_connection_with_another_zone_has_a_statement_of_its_own(
     assert len(compiled) == 2
 
 
+def test_how_times_are_read_is_compiled_anew_for_another_use_tz(
+    user: Any, compiled: list[str], settings: Any
+) -> None:
+    settled_account("default", user.pk)
+    del compiled[:]
+    settings.USE_TZ = False
+    settled_account("default", user.pk)
+    assert compiled == ["default"]
+
+
 def test_a_sign_in_and_a_refresh_compile_nothing_after_the_first(
     user: Any, compiled: list[str]
 ) -> None:
