@@ -84,7 +84,7 @@ def test_a_sign_in_and_a_refresh_compile_nothing_after_the_first(
     assert compiled == []
 
 
-class Shown(type(get_user_model()._default_manager)):  # type: ignore[misc]
+class Shown(type(get_user_model()._default_manager)):  # type: ignore[misc]  (whose manager is the site's)
     """A tenant's manager: whom it shows changes with every request. It annotates, too."""
 
     who: Any = None

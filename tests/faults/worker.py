@@ -116,10 +116,8 @@ class Worker(ABC):
 
         took = 0.0
         while not self.stopped:
-            rest = max(self.pause, min(took, self.longest_pause))
-            for order in channel.orders(
-                self.random.uniform(0.5, 1.5) * rest if self.going else None
-            ):
+            rest = self.random.uniform(0.5, 1.5) * max(self.pause, min(took, self.longest_pause))
+            for order in channel.orders(rest if self.going else None):
                 self.obey(order)
             if self.going and not self.stopped:
                 started = time.monotonic()
