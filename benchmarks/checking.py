@@ -1,7 +1,8 @@
 """A process that is one contender's, and checks credentials back to back: ``check.py`` starts it.
 
 Told what by a line of JSON, it answers with one. Each check is of a request that was made for it
-alone, whoever the contender: Django keeps the user of a session with the request.
+alone, whoever the contender: Django keeps the user of a session with the request. And each request
+begins and ends as Django has it begin and end, outside of what is timed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -105,13 +106,29 @@ def _made(
         new = [header for one in credentials for header in contender.again(one, each)]
         if not new:
             return None
-        return call, (request_with(header, contender) for header in new)
-    return call, (request_with(header, contender) for header in again)
+        return call, _requests(new, contender)
+    return call, _requests(again, contender)
+
+
+def _requests(headers: Iterable[str], contender: Contender) -> Iterator[Any]:
+    from django.core.signals import request_finished, request_started
+
+    from benchmarks.content import request_with
+
+    for header in headers:
+        request_started.send(sender=None)
+        yield request_with(header, contender)
+        request_finished.send(sender=None)
 
 
 def _with_user(authenticate: Any) -> Call:
     """A view that reads the user's name. (What the access itself costs is far below the row's.)"""
-    return lambda request: authenticate(request)[0].username
+
+    def call(request: Any) -> object:
+        found = authenticate(request)
+        return found, found[0].username
+
+    return call
 
 
 def _counts(call: Call, requests: Iterator[Any], seconds: float) -> dict[str, float]:

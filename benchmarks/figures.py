@@ -6,16 +6,19 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
+Rounds = Mapping[str, Sequence[float]]
+"""Name of a figure → what it was in each round."""
+
 
 def percentile(values: Sequence[float], part: float) -> float:
     """The nearest rank; ``values`` has some."""
     return sorted(values)[max(0, math.ceil(part * len(values)) - 1)]
 
 
-def evened(figures: Mapping[str, Sequence[float]]) -> list[float]:
-    """Each round's requests in the time in which PyJWT decoded a token just before and after."""
-    pairs = zip(figures.get("rate", ()), figures.get("beside", ()), strict=True)
-    return [rate * beside for rate, beside in pairs]
+def times_as_many(mine: Rounds, its: Rounds) -> list[float]:
+    """Requests of mine in the processor time that one of its takes, in each round."""
+    pairs = zip(mine.get("decodes", ()), its.get("decodes", ()), strict=False)
+    return [other / one for one, other in pairs]
 
 
 def spread(values: Sequence[float]) -> str:

@@ -140,9 +140,9 @@ def _rotation(plan: Plan, algorithm: str) -> dict[str, float]:
 
 def rotate_elsewhere() -> None:
     """By another process: this one keeps the copy that it has."""
-    copy = keystore._copy  # noqa: SLF001  (what a process knows has no other name)
+    copy = keystore._keys  # noqa: SLF001  (what a process knows has no other name)
     rotate("default")
-    keystore._copy = copy  # noqa: SLF001  (as above)
+    keystore._keys = copy  # noqa: SLF001  (as above)
 
 
 def pass_time(seconds: float) -> None:

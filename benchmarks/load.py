@@ -1,7 +1,8 @@
-"""A process that makes load. Told what by a line of JSON, it answers with one.
+"""A process that makes load. Told what by a line of JSON, and by another for how many seconds, it
+answers with one; and so again. Told ``null`` it says by an empty line that it has begun, and ends
+when it is told so by another.
 
-Threads: each has a connection and asks again as soon as it is answered, or after a pause. It ends
-after ``seconds``, or when it is told so by another line.
+Threads: each has a connection and asks again as soon as it is answered, or after a pause.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.client import Connection, ask_once, request_bytes, spread_connections
-from benchmarks.figures import percentile
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,6 @@ class Load:
     connections: int
     workers: int
     keep_alive: bool
-    warm: float = 0.0
-    seconds: float | None = None
     pause: float = 0.0
 
 
@@ -42,31 +40,37 @@ class Tally:
 
 
 def main() -> None:
-    """One load."""
+    """One load, as often as it is told how long."""
     load = Load(**json.loads(sys.stdin.readline()))
     connections: list[Connection | None] = [None] * load.connections
     if load.keep_alive:
         each = load.connections // load.workers
         held = spread_connections(load.port, load.headers[0][1], load.workers, each)
         connections = [one for made in held.values() for one in made]
+    while line := sys.stdin.readline():
+        print(json.dumps(_burst(load, connections, json.loads(line))), flush=True)
+
+
+def _burst(
+    load: Load, connections: list[Connection | None], seconds: float | None
+) -> dict[str, Any]:
     stop, tallies = threading.Event(), [Tally() for _ in connections]
-    start = time.monotonic() + load.warm
     threads = [
-        threading.Thread(target=_ask, args=(load, position, connection, tally, start, stop))
+        threading.Thread(target=_ask, args=(load, position, connection, tally, stop))
         for position, (connection, tally) in enumerate(zip(connections, tallies, strict=True))
     ]
+    began = time.monotonic()
     for thread in threads:
         thread.start()
-    if load.seconds is None:
-        print(flush=True)  # it has begun
+    if seconds is None:
+        print(flush=True)
         sys.stdin.readline()
     else:
-        time.sleep(load.warm + load.seconds)
+        time.sleep(seconds)
     stop.set()
-    took = time.monotonic() - start
     for thread in threads:
         thread.join()
-    print(json.dumps(_summed(tallies, took)), flush=True)
+    return _summed(tallies, time.monotonic() - began)
 
 
 def _ask(
@@ -74,7 +78,6 @@ def _ask(
     position: int,
     connection: Connection | None,
     tally: Tally,
-    start: float,
     stop: threading.Event,
 ) -> None:
     requests = [
@@ -97,25 +100,18 @@ def _ask(
             answer = type(error).__name__
         else:
             answer = str(status)
-        ended = time.monotonic()
-        # What is still under way at the end is not counted, nor what the warm-up began.
-        if began >= start and not stop.is_set():
-            tally.answers[label, answer] += 1
-            tally.times.append(ended - began)
+        tally.answers[label, answer] += 1
+        tally.times.append(time.monotonic() - began)
         if load.pause:
             time.sleep(load.pause)
 
 
 def _summed(tallies: list[Tally], took: float) -> dict[str, Any]:
     answers: Counter[tuple[str, str]] = sum((tally.answers for tally in tallies), Counter())
-    times = [one for tally in tallies for one in tally.times]
     return {
         "seconds": took,
         "answers": [[label, answer, count] for (label, answer), count in answers.items()],
-        "requests": len(times),
-        "p50": percentile(times, 0.5) if times else None,
-        "p99": percentile(times, 0.99) if times else None,
-        "max": max(times, default=None),
+        "times": [one for tally in tallies for one in tally.times],
     }
 
 

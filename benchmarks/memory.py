@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from benchmarks.contenders import MEMORY, RESTART, Contender
 from benchmarks.content import credentials, fill_log, log_bytes, make_ready, spare_user
-from benchmarks.figures import number, spread, table
+from benchmarks.figures import number, percentile, spread, table
 from benchmarks.load import Load
 from benchmarks.plan import Disturbed, Plan
 from benchmarks.processes import GTHREAD, SiteServer, companion, serving
@@ -121,6 +121,7 @@ def _hang_up(server: SiteServer, load: Load) -> dict[str, Any]:
     before = server.states()
     with companion("load") as client:
         client.tell(asdict(load))
+        client.tell(None)
         client.hear()
         began = time.monotonic()
         server.process.send_signal(signal.SIGHUP)
@@ -129,8 +130,14 @@ def _hang_up(server: SiteServer, load: Load) -> dict[str, Any]:
         time.sleep(_AFTERWARDS)
         client.tell("stop")
         found: dict[str, Any] = client.hear()
-    fallbacks = sum(state["fallbacks"] for state in states.values())
-    found |= {"restart_seconds": took, "fallbacks": fallbacks}
+    times = found.pop("times")
+    found |= {
+        "restart_seconds": took,
+        "fallbacks": sum(state["fallbacks"] for state in states.values()),
+        "p50": percentile(times, 0.5),
+        "p99": percentile(times, 0.99),
+        "max": max(times),
+    }
     found["shown"] = _shown(found)
     return found
 

@@ -42,7 +42,7 @@ class Plan:
 
     http_rounds: int = 3
     http_connections: int = 8
-    http_seconds: float = 0.8
+    http_bursts: int = 12
 
     refusal_rounds: int = 3
     refusal_workers: int = 4
@@ -94,7 +94,7 @@ QUICK: Final[Mapping[str, Any]] = {
     "rotation_rounds": 1,
     "rotation_seconds": 0.2,
     "http_rounds": 1,
-    "http_seconds": 0.5,
+    "http_bursts": 2,
     "refusal_rounds": 1,
     "revocations": 4,
     "writes_rounds": 1,

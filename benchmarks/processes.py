@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 from benchmarks.client import worker_states
 from benchmarks.contenders import Contender
 from benchmarks.plan import Disturbed
+from benchmarks.quiet import processor_seconds
 from tests.services.server import free_port
 
 PINNED: Final = hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1
@@ -77,6 +78,11 @@ class SiteServer:
     def states(self, *, but: frozenset[int] = frozenset()) -> dict[int, Any]:
         """What each worker says of itself, by its process number."""
         return worker_states(self.port, self._header, self._workers, but=but)
+
+    @property
+    def processor_seconds(self) -> float:
+        """What its processes have taken so far."""
+        return processor_seconds(self.process.pid)
 
     def make_ready(self) -> dict[int, Any]:
         """Ask until each worker answers by itself; their states then."""

@@ -60,13 +60,13 @@ class Constants:
             found: float = median(times[f"{name}: seen"]["p50"])
             return (found - quarter) / 1e6
 
-        rates = run["http"]["results"]
-        rate = rates["gunicorn sync, 1 worker: replica, database log, 250 ms"]["ping"]["rate"]
+        served = run["http"]["results"]
+        ping = served["gunicorn sync, 1 worker: replica, database log, 250 ms"]["ping"]
         loads = run["memory"]["results"]["load"]["replica, database log, 0 ms: 1,000,000"]
         filled = run["growth"]["results"]["stages"]["database"]["1,000,000 sessions"]["tables"]
         refreshes = run["writes"]["results"]["times_ms"]["database"]["refresh"]
         return cls(
-            request=1 / median(rate),
+            request=median(ping["worked"]) / 1000,
             database=beyond("database"),
             read_log=beyond("replica, database log, 0 ms"),
             read_redis=beyond("replica, Redis, 0 ms"),

@@ -15,7 +15,6 @@ from typing import Any, Final, TypeVar, cast
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_variables
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
@@ -25,12 +24,13 @@ from .actor import set_actor
 from .backends.base import get_backend, get_database_backend, get_strict_backend
 from .backends.database import DatabaseBackend
 from .claims import Claims
+from .codec import AnotherScheme, token_of
 from .conf import conf
-from .deferred import can_defer, deferred_user
+from .deferred import deferred_user
 from .exceptions import TokenInvalid, TokenRefused, Unavailable
-from .models import write_alias
-from .subjects import user_key, user_model
-from .verification import verified_claims
+from .secrecy import forget_locals, secret_locals
+from .subjects import key_spelt, user_key
+from .verification import claims_of_header
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -83,22 +83,29 @@ class ServiceUnavailable(APIException):
 class JWTAuthentication(BaseAuthentication):
     """Authenticates by access token. ``request.auth`` is its ``Claims``. Writes nothing."""
 
-    # All locals of it and below: the token, its parts, the account with its hash. An error report
-    # would send them by e-mail.
-    @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Claims] | None:
         """The user and the claims, or ``None`` when the request brings no token of our scheme."""
+        header = None
         try:
-            raw = bearer_token(request)
-            if raw is None:
+            header = request._request.META.get("HTTP_AUTHORIZATION")
+            if not header:
                 return None
             view: Any = (request.parser_context or {}).get("view")
+            # Of a view (s21): seconds, or a timedelta.
+            wanted: Any = getattr(view, "max_staleness", None)
+            if isinstance(wanted, timedelta):
+                wanted = wanted.total_seconds()
             kind: Any = type(view)
             # In a coroutine a query at an attribute's access would be an error.
-            defer = not _is_async(kind)
-            found = _authenticated(raw, request, _staleness_wanted(view), defer=defer)
-        except TokenNotValid:
-            note_refusal(request)
+            found = _authenticated(header, request, wanted, defer=not _is_async(kind))
+        except AnotherScheme:
+            return None
+        except BaseException as error:
+            # The token, its parts, the account with its hash.
+            del header
+            forget_locals(error)
+            if isinstance(error, TokenNotValid):
+                note_refusal(request)
             raise
         set_actor(found[0])
         return found
@@ -108,7 +115,7 @@ class JWTAuthentication(BaseAuthentication):
         return challenge(getattr(request, "jwt_revoke_refusal", ""))
 
 
-@sensitive_variables()
+@secret_locals
 def authenticate_token(
     raw: str,
     request: Request | None = None,
@@ -122,42 +129,41 @@ def authenticate_token(
     reads the row, and answers 401 when the account is gone, inactive or has another password.
     ``defer=False`` gives a loaded one, for async code: ``sync_to_async(authenticate_token)``.
     """
-    return _authenticated(raw, request, max_staleness, defer=defer)
+    header = f"{conf.AUTH_HEADER_TYPES[0]} {raw}"
+    return _authenticated(header, request, max_staleness, defer=defer)
 
 
 # The path of a request. What it does not do for a token that was seen before: verify a signature,
 # look a setting up, write to a log, send a signal, take a lock; and, within a replica's bounds, ask
-# anybody.
+# anybody. Nor does it call a function of Python's that it can do without: between two requests
+# they fall out of the processor's caches, and to call one costs more than what most do.
 def _authenticated(
-    raw: str, request: Request | None, max_staleness: float | None, *, defer: bool
+    header: str, request: Request | None, max_staleness: float | None, *, defer: bool
 ) -> tuple[AbstractBaseUser, Claims]:
     try:
-        claims = verified_claims(raw)
+        claims = claims_of_header(header)
     except TokenRefused as error:
         raise refused(error) from None
     except Unavailable as error:
-        raise _unavailable(error) from error
-    user = _judged(get_backend().check, claims, max_staleness)
-    return (_without_row(claims, request, defer=defer) if user is None else user), claims
-
-
-def _without_row(claims: Claims, request: Request | None, *, defer: bool) -> AbstractBaseUser:
-    model = user_model()
+        raise _answer(error) from None
     try:
-        key = user_key(claims)
-    except Unavailable as error:
-        raise _unavailable(error) from error
+        user = get_backend().check(claims, max_staleness)
+    except (TokenRefused, Unavailable) as error:
+        raise _answer(error) from None
+    metrics.live()
+    if user is not None:
+        return user, claims
+    if defer:
+        try:
+            key = user_key(claims) if conf.SUBJECT == "opaque" else key_spelt(claims.sub)
+        except Unavailable as error:
+            raise _answer(error) from None
+        if key is not None:
+            user = deferred_user(key, _load, claims, request)
+    return _load(claims, request) if user is None else user, claims
 
-    def load() -> AbstractBaseUser:
-        return _load(claims, request)
 
-    if key is None or not (defer and can_defer(model)):
-        return load()
-    user: AbstractBaseUser = deferred_user(model, write_alias(), key, load)
-    return user
-
-
-@sensitive_variables()
+@secret_locals
 def _load(claims: Claims, request: Request | None) -> AbstractBaseUser:
     backend = cast("DatabaseBackend", get_database_backend())
     try:
@@ -174,32 +180,26 @@ def _is_async(view: type[Any]) -> bool:
     return bool(getattr(view, "view_is_async", False))
 
 
-def _staleness_wanted(view: Any) -> float | None:
-    """``max_staleness`` of the view (s21): seconds or a ``timedelta``; ``None`` = the backend's."""
-    wanted: Any = getattr(view, "max_staleness", None)
-    return wanted.total_seconds() if isinstance(wanted, timedelta) else wanted
-
-
 def check_strictly(claims: Claims) -> None:
     """Let a token pass that lives at this moment, whatever the backend; else 401 or 503."""
     _judged(get_strict_backend().check, claims)
 
 
-def _judged(check: Callable[..., T], claims: Claims, *arguments: Any) -> T:
+def _judged(check: Callable[[Claims], T], claims: Claims) -> T:
     """What ``check`` returns; what it raises as an answer."""
     try:
-        user = check(claims, *arguments)
-    except TokenRefused as error:
-        metrics.checked(error.slug)
-        raise refused(error) from None
-    except Unavailable as error:
-        raise _unavailable(error) from error
+        user = check(claims)
+    except (TokenRefused, Unavailable) as error:
+        raise _answer(error) from None
     metrics.live()
     return user
 
 
-def _unavailable(error: Unavailable) -> ServiceUnavailable:
+def _answer(error: TokenRefused | Unavailable) -> APIException:
+    """The 401 or 503 for what a backend raised, which is counted."""
     metrics.checked(error.slug)
+    if isinstance(error, TokenRefused):
+        return refused(error)
     logger.error("Access token not checked: %s", error.detail)
     return ServiceUnavailable()
 
@@ -229,14 +229,12 @@ def bearer_token(request: Request) -> str | None:
 
     Raises ``TokenNotValid`` for a header with no token or more than one.
     """
-    header: str = request._request.META.get("HTTP_AUTHORIZATION", "")
-    scheme, _space, raw = header.strip(" \t").partition(" ")
-    if scheme.lower() not in conf.schemes:
+    try:
+        return token_of(request._request.META.get("HTTP_AUTHORIZATION", ""))
+    except AnotherScheme:
         return None
-    if not raw:
-        raise refused(TokenInvalid("a scheme and no token"))
-    # More than one token is none: no token has a space inside.
-    return raw.lstrip(" \t")
+    except TokenInvalid as error:
+        raise refused(error) from None
 
 
 def refusal(error: TokenRefused) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from uuid import UUID
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 from jwt.exceptions import PyJWTError
 
 from .claims import Claims
@@ -81,13 +80,62 @@ def decode_access(raw: str, ring: KeyRing, *, expired_too: bool = False) -> Clai
     Raises ``TokenInvalid``, or ``TokenExpired`` unless ``expired_too`` (log-out takes a token of
     any age).
     """
-    known, found = _verified.current
-    if known is not ring:
-        found = _verified.of(ring)
-    claims, flat, ends = found(raw)
-    if ends <= time.time() and not expired_too:
+    claims = _verify(raw, ring)
+    if life_end(claims) <= time.time() and not expired_too:
         raise TokenExpired
-    return claims if flat else _own(claims)
+    return claims
+
+
+class AnotherScheme(Exception):
+    """An ``Authorization`` header that is none of ours."""
+
+
+class AnotherSpelling(Exception):
+    """A header that is not spelt as most are: ``usual`` means the same."""
+
+    def __init__(self, usual: str) -> None:
+        super().__init__()  # without its text, which nobody is to read
+        self.usual = usual
+
+
+def token_of(header: str) -> str:
+    """What follows one of our schemes in an ``Authorization`` header.
+
+    Raises ``AnotherScheme``, and ``TokenInvalid`` where nothing follows.
+    """
+    scheme, _space, raw = header.strip(" \t").partition(" ")
+    if scheme.lower() not in conf.schemes:
+        raise AnotherScheme
+    if not raw:
+        raise TokenInvalid("a scheme and no token")
+    # More than one token is none: no token has a space inside.
+    return raw.lstrip(" \t")
+
+
+Verified = tuple[Claims, bool, float]
+"""An authentic token's claims, whether nothing in them can be changed, and when its life ends."""
+
+
+def verifier(ring: KeyRing) -> Callable[[str], Verified]:
+    """Of an ``Authorization`` header what its token says, by those keys; it remembers the last used
+    (s18). Raises ``AnotherScheme``, ``AnotherSpelling`` and ``TokenInvalid``.
+
+    It saves the signature and nothing else: age and standing are judged each time. Only what was
+    authentic is remembered, by its exact text, so that nobody can fill it with junk; by that of the
+    header, for to cut the token out takes as long as to find it. A site's settings that change, or
+    its keys, are another verifier: a key that was retired verifies nothing from memory.
+    """
+    return lru_cache(conf.VERIFIED_CACHE_SIZE)(partial(_remembered, ring))
+
+
+def _remembered(ring: KeyRing, header: str) -> Verified:
+    raw = token_of(header)
+    if header.removesuffix(f" {raw}") not in (*conf.AUTH_HEADER_TYPES, *conf.schemes):
+        # Of one token there are as many as spaces and capitals: it would fill the memory by itself.
+        raise AnotherSpelling(f"{conf.AUTH_HEADER_TYPES[0]} {raw}")
+    claims = _verify(raw, ring)
+    flat = not any(isinstance(value, dict | list) for value in claims.payload.values())
+    return claims, flat, life_end(claims)
 
 
 def _verify(raw: str, ring: KeyRing) -> Claims:
@@ -163,42 +211,7 @@ def _require_for_us(payload: Mapping[str, Any]) -> None:
             raise TokenInvalid("not to be used yet")
 
 
-_Kept = tuple[Claims, bool, float]
-
-
-class _VerifiedTokens:
-    """The claims of tokens whose signature this process has verified (s18), the last used.
-
-    It saves the signature and nothing else: age and standing are judged each time. Only what was
-    authentic is kept, by its exact text, so that nobody can fill it with junk. Another key ring,
-    or another setting, empties it: a key that was retired verifies nothing from memory.
-    """
-
-    def __init__(self) -> None:
-        # One attribute for both: threads that change the ring at once must not leave one's ring
-        # with the other's cache, by which a retired key would verify on.
-        self.current: tuple[KeyRing | None, Any] = None, None
-
-    def of(self, ring: KeyRing) -> Callable[[str], _Kept]:
-        """By those keys, from now on: an authentic token's claims, whether nothing in them can be
-        changed, and when its life ends. ``TokenInvalid`` for any other."""
-        cached = lru_cache(conf.VERIFIED_CACHE_SIZE)(partial(_found, ring=ring))
-        self.current = ring, cached
-        return cached
-
-    def forget(self, *, setting: str, **_kwargs: Any) -> None:
-        """Receiver of ``setting_changed``: what a token was judged by is read when it is kept."""
-        if setting == "JWT_REVOKE":
-            self.current = None, None
-
-
-def _found(raw: str, ring: KeyRing) -> _Kept:
-    claims = _verify(raw, ring)
-    flat = not any(isinstance(value, dict | list) for value in claims.payload.values())
-    return claims, flat, life_end(claims)
-
-
-def _own(kept: Claims) -> Claims:
+def own(kept: Claims) -> Claims:
     """A copy of one's own: what a view appends to a claim must not be in the next request's."""
     payload = {name: _copied(value) for name, value in kept.payload.items()}
     return replace(kept, payload=MappingProxyType(payload))
@@ -209,10 +222,6 @@ def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _copied(part) for name, part in value.items()}
     return [_copied(part) for part in value] if isinstance(value, list) else value
-
-
-_verified: Final = _VerifiedTokens()
-setting_changed.connect(_verified.forget)
 
 
 def life_end(claims: Claims) -> float:

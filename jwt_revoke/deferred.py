@@ -8,111 +8,117 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import Any, Final
+from functools import cache
+from types import MethodType
+from typing import Any
 from weakref import proxy
 
+from django.core.signals import setting_changed
+from django.db import router
 from django.db.models import Model
 from django.db.models.base import ModelState
 from django.db.models.signals import post_init, pre_init
 
 from .conf import conf
+from .models import write_alias
+from .subjects import user_model
 
-Load = Callable[[], Any]
+Load = Callable[..., Any]
 """Gives the loaded user, or raises what the view is to answer."""
 
 
-def can_defer(model: type[Model]) -> bool:
-    """Whether an instance can wait for its row, here and now.
+def deferred_user(pk: Any, load: Load, *arguments: Any) -> Any:
+    """The user of that key. ``load`` is called with those arguments, at the first need of another
+    field.
 
-    Not where the site looks at instances as they are made: what it sees there would be a user
-    without fields. Nor where its rows bring more than fields: nothing would tell that an annotation
-    is missing. Nor in a coroutine, where a query at an attribute's access is an error.
+    ``None`` where an instance cannot wait for its row. So it is where the site looks at instances
+    as they are made: what it sees there would be a user without fields. Where its rows bring more
+    than fields: nothing would tell that an annotation is missing. And in a coroutine, where a query
+    at an attribute's access is an error.
     """
-    if asyncio._get_running_loop() is not None:  # noqa: SLF001  (documented, and raises nothing)
-        return False
+    plain = _plain()
+    if plain is None or asyncio._get_running_loop() is not None:  # noqa: SLF001  (documented, and raises nothing)
+        return None
+    model, key_name, using = plain
     # To ask whose the receivers are costs more than all the rest, and mostly there are none.
     if (pre_init.receivers or post_init.receivers) and (
         pre_init.has_listeners(model) or post_init.has_listeners(model)
     ):
-        return False
-    return _is_plain(model, conf.USER_QUERYSET)
+        return None
+    # As from_db() would make it, without its loop over the fields.
+    user = model.__new__(model)
+    user._state = known = ModelState()
+    known.adding, known.db = False, using or write_alias()
+    state = user.__dict__
+    state[key_name] = pk
+    # On the instance, where Django looks when a field is missing; gone once it is loaded. Bound to
+    # a proxy: to the user itself, it would wait for the garbage collector. (A method is made in a
+    # third of the time of a ``partial``.)
+    waiting = proxy(user)
+    state["refresh_from_db"] = MethodType(_refresh_from_db, (waiting, load, arguments))
+    # A copy, or a pickle, could not load itself.
+    state["__getstate__"] = MethodType(_getstate, waiting)
+    return user
+
+
+def load_before_writing(instance: Any) -> None:
+    """Read the row of a user that waits for it, before it is saved or deleted.
+
+    Its token may die of that: a field that is needed after it would be a 401 then, by which REST
+    framework rolls the change back.
+    """
+    refresh = instance.__dict__.get("refresh_from_db")
+    if getattr(refresh, "__func__", None) is _refresh_from_db:
+        refresh(fields=())
 
 
 # Asked once: what is overridden or annotated is written in the site's code.
-@lru_cache(maxsize=8)
-def _is_plain(model: type[Model], user_queryset: Callable[[Any], Any] | None) -> bool:
-    """Whether the model makes its instances as Django does, and rows bring nothing but fields."""
+@cache
+def _plain() -> tuple[type[Model], str, str] | None:
+    """The user model, its key's attribute, and its database, ``""`` where a router is to be asked;
+    if it makes its instances as Django does, and its rows bring nothing but fields."""
+    model = user_model()
     if (
         model.__init__ is not Model.__init__
         or getattr(model.from_db, "__func__", None) is not getattr(Model.from_db, "__func__", None)
         or model.refresh_from_db is not Model.refresh_from_db
     ):
-        return False
+        return None
     rows = model._default_manager.all()
-    if user_queryset is not None:
-        rows = user_queryset(rows)
-    return not (rows.query.annotations or rows.query.extra)
+    if conf.USER_QUERYSET is not None:
+        rows = conf.USER_QUERYSET(rows)
+    if rows.query.annotations or rows.query.extra:
+        return None
+    return model, model._meta.pk.attname, "" if router.routers else write_alias()
 
 
-def deferred_user(model: type[Model], using: str, pk: Any, load: Load) -> Any:
-    """The user of that key. ``load`` is called once, at the first need of another field."""
-    # As from_db() would make it, without its loop over the fields: neither it nor __init__ is
-    # anybody's own (can_defer).
-    user = model.__new__(model)
-    user._state = known = ModelState()
-    known.adding, known.db = False, using
-    state = user.__dict__
-    state[model._meta.pk.attname] = pk
-    # On the instance, where Django looks when a field is missing; gone once it is loaded.
-    waiting = _Waiting((proxy(user), load))
-    state["refresh_from_db"] = waiting.refresh_from_db
-    state["__getstate__"] = waiting.getstate
-    state["save_base"] = waiting.save_base
-    state["delete"] = waiting.delete
-    return user
+def _forget(*, setting: str, **_kwargs: Any) -> None:
+    if setting in {"JWT_REVOKE", "AUTH_USER_MODEL", "DATABASE_ROUTERS"}:
+        _plain.cache_clear()
 
 
-_STAND_INS: Final = ("refresh_from_db", "__getstate__", "save_base", "delete")
+setting_changed.connect(_forget)
 
 
-class _Waiting(tuple[Any, Load]):
-    """Stands in for methods of the user's that are not to be run before the row is read.
+def _refresh_from_db(
+    waiting: tuple[Any, Load, tuple[Any, ...]],
+    using: str | None = None,
+    fields: Iterable[str] | None = None,
+    **kwargs: Any,
+) -> None:
+    user, load, arguments = waiting
+    wanted = None if fields is None else set(fields)
+    missing = user.get_deferred_fields()
+    _adopt(user, load(*arguments))
+    if wanted is None or not wanted <= missing or using is not None or kwargs:
+        # Asked for by the site: what was set, or fetched, before is to be read again too.
+        user.refresh_from_db(using=using, fields=wanted, **kwargs)
 
-    A copy, or a pickle, could not load itself. And what is saved or deleted may be what its token
-    dies of: a field that is needed after it would be a 401 then, by which REST framework rolls the
-    change back.
 
-    A tuple, because one is made for each request, and an ``__init__`` takes three times as long. Of
-    the user it has a proxy: held for itself, it would wait for the garbage collector.
-    """
-
-    __slots__ = ()
-
-    def refresh_from_db(
-        self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
-    ) -> None:
-        user, load = self
-        wanted = None if fields is None else set(fields)
-        missing = user.get_deferred_fields()
-        _adopt(user, load())
-        if wanted is None or not wanted <= missing or using is not None or kwargs:
-            # Asked for by the site: what was set, or fetched, before is to be read again too.
-            user.refresh_from_db(using=using, fields=wanted, **kwargs)
-
-    def getstate(self) -> Any:
-        return self._loaded().__getstate__()
-
-    def save_base(self, *args: Any, **kwargs: Any) -> Any:
-        return self._loaded().save_base(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        return self._loaded().delete(*args, **kwargs)
-
-    def _loaded(self) -> Any:
-        user, _load = self
-        user.refresh_from_db(fields=())
-        return user
+def _getstate(user: Any) -> Any:
+    # Of another thread's that has just loaded it, this is Django's, and does nothing.
+    user.refresh_from_db(fields=())
+    return user.__getstate__()
 
 
 def _adopt(user: Any, loaded: Any) -> None:
@@ -132,5 +138,5 @@ def _adopt(user: Any, loaded: Any) -> None:
     } | user._state.fields_cache
     user._state.__dict__.update(loaded._state.__dict__, fields_cache=related)
     # Two threads may both load it, to the same end.
-    for name in _STAND_INS:
+    for name in ("refresh_from_db", "__getstate__"):
         state.pop(name, None)

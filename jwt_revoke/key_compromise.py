@@ -12,7 +12,6 @@ from typing import Final
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
 from .conf import conf
 from .database import atomically, lock_rows
@@ -20,6 +19,7 @@ from .key_sources import configured_keys, configured_refresh_keys
 from .log import Cause, publish_again
 from .models import EFFECT_ACCESS, EFFECT_SESSION, SigningKey
 from .revocation import revoke_everyone
+from .secrecy import secret_locals
 from .signing_keys import (
     KeyRefused,
     forget_after_commit,
@@ -37,8 +37,7 @@ REFRESH: Final = "refresh"
 _REFRESH_ID: Final = re.compile("[0-9a-f]{8}")
 
 
-# Locals of it and below: a new key in the clear. An error report would send it by e-mail.
-@sensitive_variables()
+@secret_locals
 def compromise(
     using: str,
     kid: str,

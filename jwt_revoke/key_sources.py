@@ -15,7 +15,6 @@ from typing import Final
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
-from django.views.decorators.debug import sensitive_variables
 
 from .conf import conf
 from .encryption import decrypt
@@ -30,6 +29,7 @@ from .keys import (
     load_public_key,
 )
 from .models import SigningKey
+from .secrecy import secret_locals
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -41,8 +41,7 @@ JWKS_MAX_AGE: Final = 300
 """Seconds for which others may keep the published keys."""
 
 
-# Locals of it and below: the keys. An error report would send them by e-mail.
-@sensitive_variables()
+@secret_locals
 def configured_keys() -> tuple[TimedKey, ...]:
     """The keys of the settings or of files. Raises ``ImproperlyConfigured`` if one is unusable."""
     given = signing_texts()
@@ -66,7 +65,7 @@ def signing_texts() -> tuple[tuple[str, str], ...]:
     )
 
 
-@sensitive_variables()  # as above
+@secret_locals
 def configured_refresh_keys() -> tuple[RefreshKey, ...]:
     """The keys of refresh tokens. Raises ``ImproperlyConfigured`` if one is unusable."""
     return _refresh_keys(tuple(conf.REFRESH_KEYS), _secrets() if not conf.REFRESH_KEYS else ())

@@ -11,22 +11,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import Error
-from django.views.decorators.debug import sensitive_variables
 
 from .clock import clock
+from .codec import Verified, verifier
 from .conf import conf
 from .database import describe
 from .exceptions import Unavailable
 from .key_sources import configured_keys, configured_refresh_keys, succeeded, usable
 from .keys import KeyRing, RefreshKeyRing, TimedKey, ring_at
 from .models import ONLY_ROW, Generation, SigningKey, write_alias
+from .secrecy import secret_locals
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -38,10 +39,12 @@ _NEVER: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
-class _Copy:
+class Keys:
     """What a process knows of the keys. Its times are ``clock``'s."""
 
     access: KeyRing
+    verified: Callable[[str], Verified]
+    """Of a header what its token says, by ``access``; it remembers."""
     refresh: RefreshKeyRing
     timed: tuple[TimedKey, ...]
     marked: frozenset[str]
@@ -53,32 +56,34 @@ class _Copy:
     arrange_again: float
 
 
-_copy: _Copy | None = None
+_keys: Keys | None = None
 _looked_up = float("-inf")
 
 
-def key_ring(generation: int = 0) -> KeyRing:
-    """The keys of access tokens, as of that generation or later.
+def current_keys(generation: int = 0) -> Keys:
+    """The keys as of that generation or later.
 
     Raises ``ImproperlyConfigured`` when one is unusable, and ``Unavailable`` when the database
     that has to be asked does not answer.
     """
-    copy = _copy
-    # As ``_as_of`` would find: it is spared to each request.
-    if copy is not None and generation <= copy.generation and clock() < copy.arrange_again:
-        return copy.access
-    return _as_of(generation).access
+    keys = _keys
+    if keys is None:
+        keys = _take(_read(None))
+    elif keys.arrange_again < _NEVER and clock() >= keys.arrange_again:
+        keys = _take(_renewed(keys))
+    if generation > keys.generation:
+        keys = _take(_read(keys))
+    return keys
 
 
-def is_news(generation: int) -> bool:
-    """Whether it is newer than the keys that the last call gave; asked of every token."""
-    copy = _copy
-    return copy is None or generation > copy.generation
+def key_ring(generation: int = 0) -> KeyRing:
+    """The keys of access tokens, as of that generation or later. Raises as ``current_keys``."""
+    return current_keys(generation).access
 
 
 def refresh_key_ring(generation: int = 0) -> RefreshKeyRing:
     """The keys of refresh tokens, as of that generation or later. Raises as ``key_ring`` does."""
-    return _as_of(generation).refresh
+    return current_keys(generation).refresh
 
 
 def signing_key_ring(generation: int = 0) -> KeyRing:
@@ -87,61 +92,50 @@ def signing_key_ring(generation: int = 0) -> KeyRing:
     As that of a process that nobody asked for hours, and whose first read fails, or is under way:
     what it knows to sign may have retired since. Raises as ``key_ring`` does.
     """
-    copy = _as_of(generation)
+    copy = current_keys(generation)
     if copy.read_again < _NEVER and clock() > copy.read_at + 2 * _interval():
         copy = _take(_read(copy))
     return copy.access
 
 
-def key_ring_for_unknown_kid() -> KeyRing | None:
-    """The ring read again, for a token whose ``kid`` is not in it; ``None`` = not now.
+def keys_for_unknown_kid() -> Keys | None:
+    """The keys read again, for a token whose ``kid`` is not in them; ``None`` = not now.
 
     At most once a second, whatever is sent and whatever comes of it: ten thousand unknown ids cost
     no more than one.
     """
     global _looked_up  # noqa: PLW0603  (of the process, as the copy is)
-    copy, now = _as_of(0), clock()
+    copy, now = current_keys(), clock()
     if conf.KEY_STORE == "settings":
-        return copy.access  # they do not change under a running process
+        return copy  # they do not change under a running process
     if now < _looked_up + _LOOK_UP_PAUSE:
         return None
     _looked_up = now
-    return _take(_read(copy)).access
+    return _take(_read(copy))
 
 
 def is_former(kid: str) -> bool:
     """Whether a key of ours had that id, and verifies no more: compromised, or retired."""
-    copy = _as_of(0)
+    copy = current_keys()
     known = kid in copy.marked or any(timed.key.kid == kid for timed in copy.timed)
     return known and copy.access.find(kid) is None
 
 
 def forget_keys() -> None:
     """Read the keys again before they are used: they were changed here."""
-    global _copy, _looked_up
-    _copy, _looked_up = None, float("-inf")
+    global _keys, _looked_up
+    _keys, _looked_up = None, float("-inf")
 
 
-def _as_of(generation: int) -> _Copy:
-    copy = _copy
-    if copy is None:
-        copy = _take(_read(None))
-    elif clock() >= copy.arrange_again:
-        copy = _take(_renewed(copy))
-    if generation > copy.generation:
-        copy = _take(_read(copy))
-    return copy
-
-
-def _take(copy: _Copy) -> _Copy:
+def _take(copy: Keys) -> Keys:
     # No lock, which a fork could leave locked: of two that read at once the last one stays, and
     # the generation of whichever stays is of its own read.
-    global _copy  # noqa: PLW0603  (the one copy of the process)
-    _copy = copy
+    global _keys  # noqa: PLW0603  (the one copy of the process)
+    _keys = copy
     return copy
 
 
-def _renewed(copy: _Copy) -> _Copy:
+def _renewed(copy: Keys) -> Keys:
     """The copy after its time. While one thread reads, the others go on with the old one."""
     now = clock()
     if now < copy.read_again:
@@ -155,9 +149,8 @@ def _renewed(copy: _Copy) -> _Copy:
         return later
 
 
-# Locals of it and below: keys in the clear. An error report would send them by e-mail.
-@sensitive_variables()
-def _read(known: _Copy | None) -> _Copy:
+@secret_locals
+def _read(known: Keys | None) -> Keys:
     """A new copy: what is configured and what is stored, but for what is marked.
 
     Marks are for keys of every store, so the database is asked in any case: with keys in the
@@ -170,10 +163,12 @@ def _read(known: _Copy | None) -> _Copy:
     if conf.KEY_STORE == "database":
         timed = (*succeeded(timed, rows), *usable(rows, known.timed if known else ()))
     timed = tuple(one for one in timed if one.key.kid not in marked)
+    access = known.access if known else KeyRing(())
     refresh = tuple(key for key in configured_refresh_keys() if key.key_id.hex() not in marked)
     return _arranged(
-        _Copy(
-            access=known.access if known else KeyRing(()),
+        Keys(
+            access=access,
+            verified=known.verified if known else verifier(access),
             refresh=RefreshKeyRing(refresh),
             timed=timed,
             marked=marked,
@@ -197,7 +192,7 @@ def _rows() -> tuple[int, list[SigningKey]]:
         raise Unavailable(describe(error)) from error
 
 
-def _arranged(copy: _Copy) -> _Copy:
+def _arranged(copy: Keys) -> Keys:
     """The copy with its ring as it stands now."""
     now = time.time()
     ring, changes_at = ring_at(copy.timed, now)
@@ -208,6 +203,7 @@ def _arranged(copy: _Copy) -> _Copy:
     return replace(
         copy,
         access=copy.access if same else ring,
+        verified=copy.verified if same else verifier(ring),
         arrange_again=min(clock() + wait, copy.read_again),
     )
 

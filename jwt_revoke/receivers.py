@@ -14,12 +14,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.signals import user_logged_out
 from django.db.models import ForeignKey, Model, Q, QuerySet
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from .actor import current_actor
 from .bulk import revoke_users
 from .conf import conf
 from .database import atomically, persistently
+from .deferred import load_before_writing
 from .log import Cause
 from .models import EFFECT_SESSION, write_alias
 from .revocation import forget_user, revoke_user
@@ -35,6 +36,7 @@ def connect() -> None:
         if path is not None:
             _connect(post_save, _saver(path), model, "saved")
         if model._meta.concrete_model is user._meta.concrete_model:
+            _connect(pre_save, on_user_saving, model, "saving")
             _connect(pre_delete, on_user_deleted, model, "deleted")
     for name in _role_relations():
         _connect_relation(getattr(user, name).through, name)
@@ -49,8 +51,14 @@ def connect() -> None:
     _watch_hasher_upgrades(user)
 
 
+def on_user_saving(instance: Any, **_kwargs: Any) -> None:
+    """Before anything is written."""
+    load_before_writing(instance)
+
+
 def on_user_deleted(instance: Any, using: str, **_kwargs: Any) -> None:
     """Before the cascade, in the transaction of the deletion."""
+    load_before_writing(instance)
     if using == write_alias():
         forget_user(using, instance.pk, Cause.of("deleted"))
 

@@ -20,7 +20,6 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
 from .clock import shown
 from .conf import conf
@@ -31,6 +30,7 @@ from .key_sources import lead, overlap
 from .keys import KeyUnusable, load_key, make_material
 from .keystore import forget_keys
 from .models import ONLY_ROW, Generation, SigningKey
+from .secrecy import secret_locals
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -49,8 +49,7 @@ class Rotation:
     begun: bool
 
 
-# Locals of it and below: a new key in the clear. An error report would send it by e-mail.
-@sensitive_variables()
+@secret_locals
 def create(using: str, algorithm: str | None = None) -> SigningKey:
     """A new stored key, which is published at once and signs once a rotation takes it.
 
@@ -64,7 +63,7 @@ def create(using: str, algorithm: str | None = None) -> SigningKey:
     return key
 
 
-@sensitive_variables()
+@secret_locals
 def rotate(using: str, algorithm: str | None = None, *, due_only: bool = False) -> Rotation | None:
     """Let a new key sign once everybody has seen it, and the others go when their tokens have.
 

@@ -37,7 +37,7 @@ def user_model() -> type[AbstractBaseUser]:
 def _forget_model(*, setting: str, **_kwargs: Any) -> None:
     if setting == "AUTH_USER_MODEL":
         user_model.cache_clear()
-        _key_spelt.cache_clear()
+        key_spelt.cache_clear()
 
 
 setting_changed.connect(_forget_model)
@@ -57,11 +57,12 @@ def user_key(claims: Claims) -> Any:
             return None
         except Error as error:
             raise Unavailable(describe(error)) from error
-    return _key_spelt(claims.sub)
+    return key_spelt(claims.sub)
 
 
 @lru_cache(_SUBJECTS_KNOWN)
-def _key_spelt(text: str) -> Any:
+def key_spelt(text: str) -> Any:
+    """The primary key of the user model whose text that is, or ``None``."""
     try:
         found = user_model()._meta.pk.to_python(text)
     except ValidationError:

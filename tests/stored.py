@@ -38,9 +38,9 @@ def after(**delta: float) -> None:
 @contextmanager
 def elsewhere() -> Iterator[None]:
     """What is done inside is done by another process: this one's copy of the keys stays."""
-    before = keystore._copy
+    before = keystore._keys
     yield
-    keystore._copy = before
+    keystore._keys = before
 
 
 def signer() -> Any:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import random
 import struct
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -20,6 +16,8 @@ from jwt.exceptions import PyJWTError
 from jwt_revoke import codec
 from jwt_revoke.codec import (
     MAX_ACCESS_LENGTH,
+    AnotherScheme,
+    AnotherSpelling,
     RefreshClaims,
     decode_access,
     decode_refresh,
@@ -27,6 +25,8 @@ from jwt_revoke.codec import (
     encode_refresh,
     life_end,
     looks_like_refresh,
+    token_of,
+    verifier,
 )
 from jwt_revoke.exceptions import TokenExpired, TokenInvalid
 from jwt_revoke.keys import (
@@ -214,37 +214,30 @@ def test_access_token_does_not_look_like_a_refresh_token():
     assert not looks_like_refresh(encode_access(payload(), RING))
 
 
-# The cache of verified tokens (s18): it saves the signature and nothing else.
+# What is remembered of verified tokens (s18): it saves the signature and nothing else.
 
 
 @pytest.fixture
-def cache_of(settings):
-    """``cache_of(size)`` sets how many tokens are kept."""
+def remember(settings):
+    """``remember(size)``: verifies tokens by the ring, and keeps so many."""
 
-    def resize(size):
+    def make(size=10):
         settings.JWT_REVOKE = {"VERIFIED_CACHE_SIZE": size}
+        found = verifier(RING)
+        return lambda token: found(f"Bearer {token}")[0]
 
-    return resize
+    return make
 
 
 def signed(ring=RING, **changes):
     return encode_access(payload(**changes), ring)
 
 
-def test_signature_is_verified_once(verified):
-    token = signed()
-    assert decode_access(token, RING) == decode_access(token, RING)
-    assert verified == [token]
-
-
-def test_expiry_is_judged_though_the_signature_was_verified(verified, monkeypatch):
-    token = signed(iat=1_000_000, exp=1_000_300)
-    monkeypatch.setattr(codec.time, "time", lambda: 1_000_299.0)
-    decode_access(token, RING)
-    monkeypatch.setattr(codec.time, "time", lambda: 1_000_300.0)
-    with pytest.raises(TokenExpired):
-        decode_access(token, RING)
-    assert verified == [token]
+def test_signature_is_verified_once(remember, verified):
+    token, decode = signed(), remember()
+    assert decode(token) is decode(token)
+    assert decode(token) == decode_access(token, RING)
+    assert verified == [token, token]
 
 
 def test_a_token_may_be_used_from_its_nbf_on():
@@ -265,122 +258,90 @@ def test_whatever_the_library_makes_of_a_signature_is_a_refusal(monkeypatch, err
         decode_access(signed(), RING)
 
 
-def test_lifetime_that_is_lowered_ends_a_token_that_was_verified(settings):
-    token = signed(iat=int(time.time()) - 100)
-    decode_access(token, RING)
-    settings.JWT_REVOKE = {"ACCESS_TOKEN_LIFETIME": timedelta(seconds=60)}
-    with pytest.raises(TokenExpired):
-        decode_access(token, RING)
-
-
-def test_key_that_was_retired_verifies_nothing_from_memory():
-    old, new = RING, KeyRing((load_key("HS256", SECRET + "new"),))
-    token = signed(old)
-    decode_access(token, old)
-    with pytest.raises(TokenInvalid, match="unknown key"):
-        decode_access(token, new)
-
-
-def test_key_that_is_added_empties_the_cache(verified):
-    token, more = signed(), KeyRing((load_key("HS256", SECRET + "new"), RING.signing))
-    decode_access(token, RING)
-    decode_access(token, more)
-    assert verified == [token, token]
-
-
-@pytest.mark.parametrize(("setting", "claim"), [("ISSUER", "iss"), ("AUDIENCE", "aud")])
-def test_issuer_and_audience_that_change_are_compared_again(setting, claim, settings):
-    settings.JWT_REVOKE = {setting: "https://site.example"}
-    token = signed(**{claim: "https://site.example"})
-    decode_access(token, RING)
-    settings.JWT_REVOKE = {setting: "https://moved.example"}
-    with pytest.raises(TokenInvalid):
-        decode_access(token, RING)
-
-
-def test_junk_is_not_kept_and_drives_nothing_out(cache_of, verified):
+def test_junk_is_not_remembered_and_drives_nothing_out(remember, verified):
     """Whoever sends a million forged tokens does not make us verify everybody's anew."""
-    cache_of(1)
-    token = signed()
-    decode_access(token, RING)
+    decode, token = remember(1), signed()
+    decode(token)
     head, body, _ = token.split(".")
     for junk in ("nonsense", f"{head}.{body}.{'A' * 43}", signed(sub=7)):
         for _ in range(2):
             with pytest.raises(TokenInvalid):
-                decode_access(junk, RING)
+                decode(junk)
     verified.clear()
-    decode_access(token, RING)
+    decode(token)
     assert verified == []
 
 
-def test_cache_of_no_size_is_off(cache_of, verified):
-    cache_of(0)
-    token = signed()
-    decode_access(token, RING)
-    decode_access(token, RING)
+@pytest.mark.parametrize("spelling", ["BEARER {}", "Bearer  {}", "Bearer {} ", " Bearer {}"])
+def test_one_token_does_not_fill_the_memory_by_its_spellings(spelling):
+    """Spaces and capitals are free: a holder of one token could drive out everybody's."""
+    found, token = verifier(RING), signed()
+    with pytest.raises(AnotherSpelling) as caught:
+        found(spelling.format(token))
+    assert caught.value.usual == f"Bearer {token}"
+    assert token not in repr(caught.value)
+    assert found(f"Bearer {token}")
+    assert found(f"bearer {token}")
+
+
+def test_memory_of_no_size_is_off(remember, verified):
+    decode, token = remember(0), signed()
+    decode(token)
+    decode(token)
     assert verified == [token, token]
 
 
-def test_full_cache_lets_the_longest_unused_go(cache_of, verified):
-    cache_of(2)
-    one, two, three = signed(), signed(), signed()
+def test_full_memory_lets_the_longest_unused_go(remember, verified):
+    decode, (one, two, three) = remember(2), (signed(), signed(), signed())
     for token in (one, two, one, three, one, two):
-        decode_access(token, RING)
+        decode(token)
     assert verified == [one, two, three, two]
 
 
-@pytest.mark.parametrize("spelling", ["{}=", "{}==", "{}\n", " {}", "{}."])
-def test_second_spelling_of_a_verified_token_is_refused(spelling):
-    token = signed()
-    decode_access(token, RING)
+@pytest.mark.parametrize("spelling", ["{}=", "{}==", "{}.", "{} x"])
+def test_second_spelling_of_a_verified_token_is_refused(remember, spelling):
+    decode, token = remember(), signed()
+    decode(token)
     with pytest.raises(TokenInvalid):
-        decode_access(spelling.format(token), RING)
+        decode(spelling.format(token))
 
 
-def test_spare_bits_of_a_verified_token_are_not_free(verified):
+def test_spare_bits_of_a_verified_token_are_not_free(remember):
     """The last character of 32 bytes in base64url has two bits that say nothing."""
-    token = signed()
-    decode_access(token, RING)
+    decode, token = remember(), signed()
+    decode(token)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     twin = token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
     assert base64.urlsafe_b64decode(twin[-43:] + "=") == base64.urlsafe_b64decode(token[-43:] + "=")
     with pytest.raises(TokenInvalid, match="canonical"):
-        decode_access(twin, RING)
+        decode(twin)
 
 
-def test_what_one_request_does_to_its_claims_another_does_not_see():
-    """Or a view that appends to a list would hand out roles for as long as the token lives."""
-    said = payload(roles=["reader"], tenant={"id": 1, "plans": ["free"]})
-    token = encode_access(said, RING)
-    claims = decode_access(token, RING)
-    claims["roles"].append("admin")
-    claims["tenant"]["plans"].append("paid")
-    with pytest.raises(TypeError):
-        claims.payload["sub"] = "1"
-    assert decode_access(token, RING).payload == said
+# What of a header is a token.
 
 
-def test_rings_of_many_threads_are_never_mixed_up():
-    """While keys change some requests hold the old ring yet, and must not pass it on."""
-    old, new = RING, KeyRing((load_key("HS256", SECRET + "new"),))
-    token = signed(old)
+@pytest.mark.parametrize("header", ["Bearer a.b.c", "bearer  a.b.c", " \tBEARER a.b.c \t"])
+def test_token_follows_a_scheme_in_any_case(header):
+    """RFC 9110 §11.1."""
+    assert token_of(header) == "a.b.c"
 
-    def step(*_event):
-        time.sleep(random.uniform(0, 0.0002))  # at each line, whatever CPython thinks of it
-        return step
 
-    def read(_thread):
-        refused, before = 0, sys.gettrace()
-        sys.settrace(lambda frame, *_: step if frame.f_code.co_name == "claims" else None)
-        try:
-            for ring in (old, new) * 40:
-                with contextlib.suppress(TokenInvalid):
-                    decode_access(token, ring)
-                    refused -= ring is new
-                refused += ring is new
-        finally:
-            sys.settrace(before)
-        return refused
+@pytest.mark.parametrize("header", ["", "a.b.c", "Basic a.b.c", "Bearera.b.c", "Bearer\ta.b.c"])
+def test_header_without_a_scheme_of_ours_is_nobody_s(header):
+    with pytest.raises(AnotherScheme):
+        token_of(header)
+    with pytest.raises(AnotherScheme):
+        verifier(RING)(header)
 
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(read, range(4))) == [40] * 4
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer  "])
+def test_scheme_without_a_token_is_refused(header):
+    with pytest.raises(TokenInvalid):
+        token_of(header)
+
+
+def test_verified_token_without_its_scheme_is_not_found_in_memory():
+    found, token = verifier(RING), signed()
+    found(f"Bearer {token}")
+    with pytest.raises(AnotherScheme):
+        found(token)

@@ -35,7 +35,7 @@ from jwt_revoke.authentication import (
     authenticate_token,
     check_strictly,
 )
-from jwt_revoke.deferred import can_defer, deferred_user
+from jwt_revoke.deferred import deferred_user
 from jwt_revoke.models import DeviceSession, Revocation
 from tests.accounts.models import Membership, UUIDMember
 from tests.backends.contract import claims_of
@@ -53,9 +53,9 @@ HAS_IS_ACTIVE = any(field.name == "is_active" for field in User._meta.fields)
 @pytest.fixture(autouse=True)
 def _model_as_it_is():
     """Looked at anew: no site changes its model while it serves."""
-    deferred_module._is_plain.cache_clear()
+    deferred_module._plain.cache_clear()
     yield
-    deferred_module._is_plain.cache_clear()
+    deferred_module._plain.cache_clear()
 
 
 @pytest.fixture
@@ -68,6 +68,10 @@ def stateless(settings):
 @pytest.fixture
 def deferred(stateless, phone):
     return authenticate_token(phone.access)[0]
+
+
+def can_wait():
+    return deferred_user(1, None) is not None
 
 
 def rows_of(user):
@@ -318,6 +322,18 @@ def test_it_is_no_new_row_of_the_database_that_decides(deferred, user):
     assert deferred._state.db == user._state.db
 
 
+class Elsewhere:
+    def db_for_write(self, model, **hints):
+        return "elsewhere"
+
+
+def test_a_router_is_asked_for_the_database_that_decides_each_time(settings):
+    settings.DATABASE_ROUTERS = [f"{__name__}.Elsewhere"]
+    assert deferred_user(1, None)._state.db == "elsewhere"
+    settings.DATABASE_ROUTERS = []
+    assert deferred_user(1, None)._state.db == "default"
+
+
 # Where the site looks at instances as they are made, they come loaded.
 
 
@@ -348,7 +364,7 @@ def own_refresh(self, *args, **kwargs):
 )
 def test_a_model_that_makes_its_instances_itself_is_not_deferred(monkeypatch, name, own):
     monkeypatch.setattr(User, name, own, raising=False)
-    assert not can_defer(User)
+    assert not can_wait()
 
 
 def test_a_user_that_is_not_deferred_comes_loaded(
@@ -375,10 +391,10 @@ def test_a_model_whose_instances_are_announced_is_not_deferred(signal, sender):
 
     signal.connect(hear, sender=sender)
     try:
-        assert not can_defer(User)
+        assert not can_wait()
     finally:
         signal.disconnect(hear, sender=sender)
-    assert can_defer(User)
+    assert can_wait()
 
 
 def test_what_other_models_announce_changes_nothing():
@@ -387,14 +403,14 @@ def test_what_other_models_announce_changes_nothing():
 
     post_init.connect(hear, sender=Group)
     try:
-        assert can_defer(User)
+        assert can_wait()
     finally:
         post_init.disconnect(hear, sender=Group)
 
 
 async def test_in_a_coroutine_nothing_is_deferred():
     """There a query at an attribute's access is an error."""
-    assert not can_defer(User)
+    assert not can_wait()
 
 
 def with_devices(queryset):
@@ -473,9 +489,10 @@ def membership(db):
 
 
 @pytest.fixture
-def deferred_membership(membership):
+def deferred_membership(membership, monkeypatch):
+    monkeypatch.setattr(deferred_module, "user_model", lambda: Membership)
     rows = Membership.objects.select_related("group", "member")
-    return deferred_user(Membership, "default", membership.pk, lambda: rows.get(pk=membership.pk))
+    return deferred_user(membership.pk, lambda: rows.get(pk=membership.pk))
 
 
 def test_a_relation_that_was_fetched_along_costs_nothing(
@@ -504,7 +521,7 @@ def test_two_threads_that_need_it_at_once_both_get_it(user):
         both.wait()
         return copy.copy(user)
 
-    waiting = deferred_user(User, "default", user.pk, load)
+    waiting = deferred_user(user.pk, load)
     assert together(waiting.get_username, waiting.get_username) == ["alice", "alice"]
     assert is_loaded(waiting)
 

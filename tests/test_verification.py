@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from rest_framework.test import APIClient
 from jwt_revoke import api, keystore, rotation
 from jwt_revoke.codec import encode_access, encode_refresh
 from jwt_revoke.exceptions import (
+    TokenExpired,
     TokenInvalid,
     TokenRefused,
     TokenStale,
@@ -341,6 +343,58 @@ def test_a_changed_ring_forgets_the_verified_tokens(user, stored_keys, clock, ve
     clock(61)
     assert phone.get("/api/ping/").status_code == 200
     assert len(verified) == seen + 1
+
+
+def test_expiry_is_judged_though_the_signature_was_verified(user, verified, monkeypatch):
+    """s18: nothing but the signature is saved."""
+    token = Device(user).access
+    ends = verified_claims(token).exp
+    monkeypatch.setattr(time, "time", lambda: ends - 0.5)
+    assert verified_claims(token)
+    monkeypatch.setattr(time, "time", lambda: float(ends))
+    with pytest.raises(TokenExpired):
+        verified_claims(token)
+    assert verified_claims(token, expired_too=True)
+    assert verified == [token]
+
+
+def test_a_lifetime_that_is_lowered_ends_a_token_that_was_verified(user, settings):
+    token = forged(Device(user), key_ring(), iat=int(time.time()) - 100)
+    assert verified_claims(token)
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "ACCESS_TOKEN_LIFETIME": timedelta(seconds=60)}
+    with pytest.raises(TokenExpired):
+        verified_claims(token)
+
+
+@pytest.mark.parametrize("setting", ["ISSUER", "AUDIENCE"])
+def test_an_issuer_or_audience_that_changes_is_compared_again(user, settings, setting):
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, setting: "https://site.example"}
+    token = Device(user).access
+    assert verified_claims(token)
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, setting: "https://moved.example"}
+    with pytest.raises(TokenInvalid):
+        verified_claims(token)
+
+
+def test_a_scheme_that_is_no_longer_ours_is_not_remembered(user, settings):
+    phone = Device(user)
+    assert phone.get("/api/ping/").status_code == 200
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, "AUTH_HEADER_TYPES": ["JWT"]}
+    header = f"Bearer {phone.access}"
+    assert APIClient().get("/api/ping/", HTTP_AUTHORIZATION=header).status_code == 401
+
+
+def test_what_one_request_does_to_its_claims_another_does_not_see(user):
+    """Or a view that appends to a list would hand out roles for as long as the token lives."""
+    own = {"roles": ["reader"], "tenant": {"id": 1, "plans": ["free"]}}
+    token = forged(Device(user), key_ring(), **own)
+    claims = verified_claims(token)
+    claims["roles"].append("admin")
+    claims["tenant"]["plans"].append("paid")
+    with pytest.raises(TypeError):
+        claims.payload["sub"] = "1"
+    again = verified_claims(token)
+    assert (again["roles"], again["tenant"]) == (own["roles"], own["tenant"])
 
 
 def test_a_database_that_is_away_leaves_the_keys_as_they_were(user, stored_keys, clock, broken):

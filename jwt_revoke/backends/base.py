@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, Final
 
 from asgiref.sync import sync_to_async
@@ -77,6 +78,8 @@ class BaseBackend(ABC):
         return {}
 
 
+# Each request asks for it.
+@cache
 def get_backend() -> BaseBackend:
     """The configured backend."""
     return _backend(conf.BACKEND)
@@ -117,6 +120,7 @@ def _make(path: str) -> BaseBackend:
 def _forget_backends(*, setting: str, **_kwargs: Any) -> None:
     # The database backend has compiled what most of them decide.
     if setting in {"JWT_REVOKE", "AUTH_USER_MODEL", "CACHES", "DATABASES", "USE_TZ", "TIME_ZONE"}:
+        get_backend.cache_clear()
         while _backends:
             _backends.popitem()[1].close()
 

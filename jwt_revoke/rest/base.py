@@ -10,7 +10,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import Error, connections, transaction
 from django.http import HttpRequest, UnreadablePostError
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework import exceptions, parsers, permissions
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -27,6 +27,7 @@ from ..authentication import (
 from ..claims import Claims
 from ..database import describe, is_outage
 from ..exceptions import SessionLimitReached, SignInRefused, TokenRefused, Unavailable
+from ..secrecy import secret_locals
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -96,9 +97,8 @@ class OpenView(GenericAPIView[Any]):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        # Every local below a view of ours may hold a token or a password, and an error report
-        # would send them by e-mail.
-        view = sensitive_variables()(sensitive_post_parameters()(super().as_view(**initkwargs)))
+        # Every local below a view of ours may hold a token or a password.
+        view = secret_locals(sensitive_post_parameters()(super().as_view(**initkwargs)))
         view.csrf_exempt = True  # as DRF's: no cookie authenticates here
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)

@@ -222,6 +222,12 @@ def test_no_url_takes_a_secret():
     assert parameters == {"session_id"}
 
 
+@pytest.fixture(params=[False, True], ids=["", "DEBUG"])
+def debug(request, settings):
+    """A debug page is looked at over somebody's shoulder, and an error tracker keeps locals too."""
+    settings.DEBUG = request.param
+
+
 class Forced(RuntimeError):
     """A defect somewhere below a view."""
 
@@ -255,10 +261,16 @@ def views():
     }
 
 
-@pytest.mark.parametrize("form", ["json", "multipart"])
+# A form's fields are on Django's own page of a site under DEBUG.
+@pytest.mark.parametrize(
+    ("debug", "form"),
+    [(False, "json"), (False, "multipart"), (True, "json")],
+    ids=["json", "multipart", "DEBUG-json"],
+    indirect=["debug"],
+)
 @pytest.mark.parametrize("name", views())
 def test_the_error_report_of_a_view_of_ours_shows_no_secret(
-    phone, secrets, monkeypatch, name, form
+    debug, phone, secrets, monkeypatch, name, form
 ):
     secrets.note(phone.access, phone.refresh_token)
     secrets.note_hashes()
@@ -284,7 +296,7 @@ def test_the_error_report_of_a_view_of_ours_shows_no_secret(
     ids=["in the SELECT", "in the backend", "in the site's view"],
 )
 def test_the_error_report_of_a_view_of_the_site_shows_no_secret(
-    phone, secrets, monkeypatch, breaking
+    debug, phone, secrets, monkeypatch, breaking
 ):
     secrets.note(phone.access)
     secrets.note_hashes()
@@ -294,7 +306,7 @@ def test_the_error_report_of_a_view_of_the_site_shows_no_secret(
     secrets.assert_none_in(report)
 
 
-def test_the_error_report_of_the_codec_shows_no_secret(phone, secrets, monkeypatch):
+def test_the_error_report_of_the_codec_shows_no_secret(debug, phone, secrets, monkeypatch):
     secrets.note(phone.access)
     request = RequestFactory().get("/", HTTP_AUTHORIZATION=f"Bearer {phone.access}")
     breaking = (codec, "_json_object")
@@ -350,6 +362,7 @@ def test_no_stored_key_is_in_logs_rows_or_dumps(
     secrets.assert_none_in(repr(list(SigningKey.objects.all())) + repr(key_ring()))
 
 
+@pytest.mark.usefixtures("debug")
 @pytest.mark.parametrize("change", ["create", "rotate", "compromise"])
 def test_the_error_report_of_a_change_of_keys_shows_no_key(
     db, stored_keys, materials, secrets, monkeypatch, change
@@ -369,7 +382,7 @@ def test_the_error_report_of_a_change_of_keys_shows_no_key(
 
 
 def test_the_error_report_of_keys_being_read_shows_no_key(
-    db, stored_keys, materials, secrets, monkeypatch
+    debug, db, stored_keys, materials, secrets, monkeypatch
 ):
     signing_keys.create("default")
     forget_keys()

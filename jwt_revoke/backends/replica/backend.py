@@ -68,10 +68,10 @@ class ReplicaBackend(BaseBackend):
 
     def check(self, claims: Claims, max_staleness: float | None = None) -> AbstractBaseUser | None:
         # What a check within bounds does not do: lock, allocate, log, ask anybody.
-        required = self._required(max_staleness)
+        required = clock() - (self.max_staleness if max_staleness is None else max_staleness)
         # Its own age goes with the copy: it may be replaced by an empty one at any moment.
         state = self._state
-        fresh = state if state.synced >= required else self._sync(required)
+        fresh = state if self._heard <= state.synced >= required else self._sync(required)
         if fresh is not None:
             user = claims.sub if self._by_key else subject_of_user(claims)
             if user is None:
@@ -87,8 +87,9 @@ class ReplicaBackend(BaseBackend):
     async def acheck(
         self, claims: Claims, max_staleness: float | None = None
     ) -> AbstractBaseUser | None:
+        required = clock() - (self.max_staleness if max_staleness is None else max_staleness)
         state = self._state
-        if self._by_key and state.synced >= self._required(max_staleness):
+        if self._by_key and self._heard <= state.synced >= required:
             state.judge(claims, claims.sub)
             return None
         return await super().acheck(claims, max_staleness)
@@ -175,14 +176,10 @@ class ReplicaBackend(BaseBackend):
         else:
             self._log = DatabaseLog(using, options.timeout)
 
-    def _required(self, max_staleness: float | None) -> float:
-        """The moment since which the log must have been read."""
-        required = clock() - (self.max_staleness if max_staleness is None else max_staleness)
-        heard = self._heard
-        return required if required > heard else heard  # noqa: FURB136  (max() takes as long as all of this)
-
     def _sync(self, required: float) -> ReplicaState | None:
-        """The copy, read unless somebody did since ``required``. None = it can't be had now."""
+        """The copy, read unless somebody did since ``required``, and since something was revoked
+        here. None = it can't be had now."""
+        required = max(required, self._heard)
         if not self._reading.acquire(timeout=self.options.timeout):
             return None
         try:
