@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-
-Rounds = Mapping[str, Sequence[float]]
-"""Name of a figure → what it was in each round."""
+from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], part: float) -> float:
     """The nearest rank; ``values`` has some."""
     return sorted(values)[max(0, math.ceil(part * len(values)) - 1)]
-
-
-def times_as_many(mine: Rounds, its: Rounds) -> list[float]:
-    """Requests of mine in the processor time that one of its takes, in each round."""
-    pairs = zip(mine.get("decodes", ()), its.get("decodes", ()), strict=False)
-    return [other / one for one, other in pairs]
 
 
 def spread(values: Sequence[float]) -> str:

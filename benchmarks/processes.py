@@ -46,7 +46,7 @@ class Kind:
 
 _GUNICORN: Final = (
     *("gunicorn", "example_project.wsgi:application", "--no-control-socket"),
-    *("--log-level", "warning", "--keep-alive", "75", "--timeout", "120"),
+    *("--log-level", "warning", "--keep-alive", "3600", "--timeout", "120"),
 )
 SYNC: Final = Kind("gunicorn sync", _GUNICORN, keep_alive=False)
 GTHREAD: Final = Kind(
@@ -59,7 +59,7 @@ UVICORN: Final = Kind(
     "uvicorn" if POOLED else "uvicorn, no pool",
     (
         *("uvicorn", "example_project.asgi:application", "--log-level", "warning"),
-        *("--timeout-keep-alive", "75", "--no-access-log"),
+        *("--timeout-keep-alive", "3600", "--no-access-log"),
     ),
     keep_alive=True,
     environment={"BENCH_POOL": "1"} if POOLED else {"BENCH_ASGI": "1"},
@@ -70,9 +70,14 @@ class SiteServer:
     """The example project, served."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], port: int, header: str, workers: int
+        self,
+        process: subprocess.Popen[bytes],
+        contender: Contender,
+        port: int,
+        header: str,
+        workers: int,
     ) -> None:
-        self.process, self.port = process, port
+        self.process, self.contender, self.port = process, contender, port
         self._header, self._workers = header, workers
 
     def states(self, *, but: frozenset[int] = frozenset()) -> dict[int, Any]:
@@ -129,27 +134,13 @@ def serving(kind: Kind, contender: Contender, header: str, workers: int) -> Iter
             stderr=subprocess.STDOUT,
         )
         try:
-            yield SiteServer(process, port, header, workers)
+            yield SiteServer(process, contender, port, header, workers)
         finally:
             _end(process)
             text = Path(log.name).read_text(errors="replace")
             complaints.extend(
                 f"{kind.name}, {contender.name}: {line}" for line in text.splitlines() if line
             )
-
-
-@contextlib.contextmanager
-def on_core(core: int | None) -> Iterator[None]:
-    """This process on that core alone, while the block lasts; on all for ``None``."""
-    if core is None:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 class Companion:

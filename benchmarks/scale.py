@@ -54,7 +54,7 @@ class Constants:
     def of(cls, run: Mapping[str, Any]) -> Constants:
         """From the JSON of a run with ``check``, ``http``, ``writes``, ``growth``, ``memory``."""
         times = run["check"]["results"]["times_us"]
-        quarter = median(times["replica, database log, 250 ms: seen"]["p50"])
+        quarter: float = median(times["replica, database log, 250 ms: seen"]["p50"])
 
         def beyond(name: str) -> float:
             found: float = median(times[f"{name}: seen"]["p50"])

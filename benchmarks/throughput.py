@@ -1,18 +1,23 @@
-"""Requests a second, what the server works for one, and how long the slowest take."""
+"""Requests a second, what the server works for one, and how long the slowest take.
+
+Each server is asked in turns of a tenth of a second with one of the base's, on the same core: these
+processors may be half as quick a second later, or stand still.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
-from benchmarks.contenders import HTTP, WORKERS, Contender
+from benchmarks.contenders import CONTENDERS, HTTP, WORKERS, Contender
 from benchmarks.content import make_ready, signed_in
-from benchmarks.figures import percentile, spread, table, times_as_many
+from benchmarks.figures import percentile, spread, table
 from benchmarks.load import Load
 from benchmarks.plan import Disturbed, Plan
 from benchmarks.processes import (
@@ -20,27 +25,33 @@ from benchmarks.processes import (
     GTHREAD,
     PINNED,
     POOLED,
-    SERVER_CORE,
     SYNC,
     UVICORN,
     Companion,
     Kind,
     SiteServer,
     companion,
-    on_core,
     serving,
 )
-from benchmarks.timing import decoding
 
-BASES: Final = {"ping": "simplejwt stateless", "me": "simplejwt default"}
-"""What the others are compared to, by what is asked for; the stateless one has no row to read."""
+BASE: Final = "simplejwt stateless"
+"""What the others are compared to, by its ``ping``: it has no row to read."""
 PATHS: Final = {"/api/ping/": "ping", "/api/me/": "me"}
+_PING: Final = "/api/ping/"
 _BURST: Final = 0.1
-"""Seconds. Between two of them it is measured how quick the server's core is."""
-_BESIDE: Final = 0.01
-_NAMES: Final = {"rate": "requests/s", "worked": "worked ms", "ratio": "ratio", "p99": "p99 ms"}
+"""Seconds."""
+_NAMES: Final = {
+    "rate": "requests/s",
+    "ratio": "ratio",
+    "worked": "worked ms",
+    "work": "by work",
+    "p99": "p99 ms",
+}
 _FIGURES: Final = [(path, name) for path in PATHS.values() for name in _NAMES]
 _HEAD: Final = ("", *(f"{path}: {_NAMES[name]}" for path, name in _FIGURES))
+
+Ask = Callable[[], Mapping[str, Any]]
+"""A burst of requests to a server, and what came of it."""
 
 
 @dataclass(frozen=True)
@@ -75,24 +86,26 @@ def run(plan: Plan) -> tuple[str, Any]:
     for _ in range(rounds):
         turns = [(setting, one) for setting in SETTINGS for one in plan.of(setting.part)]
         plan.random.shuffle(turns)
-        for setting, contender in turns:
-            found, seconds = _measure(setting, contender, plan)
-            starting.append(seconds)
-            for path, numbers in found.items():
-                figures = results[_label(setting, contender.name)][path]
-                for name, value in numbers.items():
-                    figures[name].append(value)
-    _compare(results)
+        with contextlib.ExitStack() as stack:
+            bases = {
+                setting.name: stack.enter_context(_base(setting, plan)) for setting in SETTINGS
+            }
+            for setting, contender in turns:
+                found, seconds = _measure(setting, contender, bases[setting.name], plan)
+                starting.append(seconds)
+                for path, numbers in found.items():
+                    figures = results[_label(setting, contender.name)][path]
+                    for name, value in numbers.items():
+                        figures[name].append(value)
     text = table(
         f"the same two views for everybody, median of {rounds} rounds (lowest–highest)",
         _HEAD,
         list(_rows(results, plan)),
         f"{plan.http_connections} clients; gthread has 4 threads in each worker.",
         "ping reads nothing of the user, me reads the user's row. worked: processor time of the",
-        "server's processes for each request; pauses that the machine takes are none of it. ratio:",
-        f"requests in the time that {BASES['ping']} (ping) or {BASES['me']} (me) works for one,",
-        "by the same server in the same round, each by what PyJWT's decode took on the server's",
-        f"core before and after each {_BURST:g} s of requests.",
+        "server's processes for each request; pauses that the machine takes are none of it.",
+        f"ratio: as many times the requests/s as {BASE} has for ping; by work: as many requests",
+        f"in the time that it works for one. Asked in turns of {_BURST:g} s.",
         "One worker has a core, and the clients another; PostgreSQL and Redis use what is left."
         if PINNED
         else "The server and its clients share all cores: nothing can be pinned here.",
@@ -111,15 +124,6 @@ def _label(setting: Setting, name: str) -> str:
     return f"{setting.name}: {name}"
 
 
-def _compare(results: Results) -> None:
-    for setting in SETTINGS:
-        for path, base in BASES.items():
-            its = results.get(_label(setting, base), {}).get(path, {})
-            for label, found in results.items():
-                if label.startswith(f"{setting.name}: ") and path in found:
-                    found[path]["ratio"] = times_as_many(found[path], its)
-
-
 def _rows(results: Results, plan: Plan) -> Iterator[list[str]]:
     for setting in SETTINGS:
         for contender in plan.listed(setting.part):
@@ -129,68 +133,86 @@ def _rows(results: Results, plan: Plan) -> Iterator[list[str]]:
             yield [_label(setting, contender.name), *figures]
 
 
-def _measure(setting: Setting, contender: Contender, plan: Plan) -> tuple[dict[str, Any], float]:
-    credentials = signed_in(contender)
-    headers = [("live", one.header) for one in credentials]
+@contextlib.contextmanager
+def _base(setting: Setting, plan: Plan) -> Iterator[Ask]:
+    contender = CONTENDERS[BASE]
+    with _served(setting, contender) as server, _asked(server, setting, _PING, plan) as ask:
+        yield ask
+
+
+def _measure(
+    setting: Setting, contender: Contender, base: Ask, plan: Plan
+) -> tuple[dict[str, Any], float]:
+    headers = _headers(contender)
     if contender.here:
         with contender.installed():
             make_ready(contender, headers[0][1])
     paths = [path for path in PATHS if contender.has_row or PATHS[path] != "me"]
     began = time.monotonic()
-    with serving(setting.kind, contender, headers[0][1], setting.workers) as server:
-        server.make_ready()
+    with _served(setting, contender) as server:
         starting = time.monotonic() - began
         found = {
-            PATHS[path]: plan.quiet.alone(partial(_loaded, server, setting, path, headers, plan))
+            PATHS[path]: plan.quiet.alone(partial(_compared, server, setting, path, base, plan))
             for path in plan.random.sample(paths, len(paths))
         }
     return found, starting
 
 
-def _loaded(
-    server: SiteServer, setting: Setting, path: str, headers: list[tuple[str, str]], plan: Plan
+@contextlib.contextmanager
+def _served(setting: Setting, contender: Contender) -> Iterator[SiteServer]:
+    header = _headers(contender)[0][1]
+    with serving(setting.kind, contender, header, setting.workers) as server:
+        server.make_ready()
+        yield server
+
+
+def _compared(
+    server: SiteServer, setting: Setting, path: str, base: Ask, plan: Plan
 ) -> dict[str, float]:
-    load = Load(
-        port=server.port,
-        path=path,
-        headers=headers,
-        connections=plan.http_connections,
-        workers=setting.workers,
-        keep_alive=setting.kind.keep_alive,
-    )
-    before = server.states()
-    bursts = []
-    with companion("load", core=CLIENT_CORE if setting.workers == 1 else None) as client:
-        client.tell(asdict(load))
-        _burst(client, server)
-        quick = _how_quick(setting)
-        for _ in range(plan.http_bursts):
-            burst, before_it = _burst(client, server), quick
-            quick = _how_quick(setting)
-            burst["decodes"] = burst["worked"] * 1e6 / statistics.fmean((before_it, quick))
-            bursts.append(burst)
-    server.require_undisturbed(before)
-    answers = [answer for burst in bursts for answer in burst["answers"]]
-    if any(answer[1] != "200" for answer in answers):
-        raise Disturbed(f"{path} was answered {answers}")
+    with _asked(server, setting, path, plan) as ask:
+        ask()
+        base()
+        pairs = [(ask(), base()) for _ in range(plan.http_bursts)]
+    bursts = [mine for mine, _its in pairs]
     times = [one for burst in bursts for one in burst["times"]]
     return {
         "rate": len(times) / sum(burst["seconds"] for burst in bursts),
+        "ratio": statistics.median(mine["rate"] / its["rate"] for mine, its in pairs),
         "worked": statistics.median(burst["worked"] for burst in bursts) * 1000,
-        "decodes": statistics.median(burst["decodes"] for burst in bursts),
+        "work": statistics.median(its["worked"] / mine["worked"] for mine, its in pairs),
         "p50": percentile(times, 0.5) * 1000,
         "p99": percentile(times, 0.99) * 1000,
     }
 
 
-def _burst(client: Companion, server: SiteServer) -> dict[str, Any]:
+@contextlib.contextmanager
+def _asked(server: SiteServer, setting: Setting, path: str, plan: Plan) -> Iterator[Ask]:
+    load = Load(
+        port=server.port,
+        path=path,
+        headers=_headers(server.contender),
+        connections=plan.http_connections,
+        workers=setting.workers,
+        keep_alive=setting.kind.keep_alive,
+    )
+    before = server.states()
+    with companion("load", core=CLIENT_CORE if setting.workers == 1 else None) as client:
+        client.tell(asdict(load))
+        yield partial(_burst, client, server)
+    server.require_undisturbed(before)
+
+
+def _headers(contender: Contender) -> list[tuple[str, str]]:
+    return [("live", one.header) for one in signed_in(contender)]
+
+
+def _burst(client: Companion, server: SiteServer) -> Mapping[str, Any]:
     before = server.processor_seconds
     client.tell(_BURST)
     found: dict[str, Any] = client.hear()
-    found["worked"] = (server.processor_seconds - before) / len(found["times"])
+    if any(status != "200" for _label, status, _count in found["answers"]):
+        raise Disturbed(f"{server.contender.name} answered {found['answers']}")
+    requests = len(found["times"])
+    found["rate"] = requests / found["seconds"]
+    found["worked"] = (server.processor_seconds - before) / requests
     return found
-
-
-def _how_quick(setting: Setting) -> float:
-    with on_core(SERVER_CORE if setting.workers == 1 else None):
-        return decoding(_BESIDE)
