@@ -24,13 +24,13 @@ from .actor import set_actor
 from .backends.base import get_backend, get_database_backend, get_strict_backend
 from .backends.database import DatabaseBackend
 from .claims import Claims
-from .codec import AnotherScheme, token_of
 from .conf import conf
 from .deferred import deferred_user
 from .exceptions import TokenInvalid, TokenRefused, Unavailable
 from .secrecy import forget_locals, secret_locals
 from .subjects import key_spelt, user_key
 from .verification import claims_of_header
+from .verifier import AnotherScheme, token_of
 
 logger: Final = logging.getLogger("jwt_revoke")
 

@@ -20,7 +20,6 @@ from django.core.signals import setting_changed
 from django.db import Error
 
 from .clock import clock
-from .codec import Verified, verifier
 from .conf import conf
 from .database import describe
 from .exceptions import Unavailable
@@ -28,6 +27,7 @@ from .key_sources import configured_keys, configured_refresh_keys, succeeded, us
 from .keys import KeyRing, RefreshKeyRing, TimedKey, ring_at
 from .models import ONLY_ROW, Generation, SigningKey, write_alias
 from .secrecy import secret_locals
+from .verifier import Verified, verifier
 
 logger: Final = logging.getLogger("jwt_revoke")
 

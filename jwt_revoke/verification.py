@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from .claims import Claims
-from .codec import AnotherSpelling, own
 from .conf import conf
 from .exceptions import TokenExpired, TokenStale, UnknownKey
 from .keystore import current_keys, is_former, keys_for_unknown_kid
+from .verifier import AnotherSpelling, own
 
 
 def verified_claims(raw: str, *, expired_too: bool = False) -> Claims:
