@@ -16,6 +16,8 @@ from benchmarks.processes import companion
 
 SITES: Final = {"a site": False, "a site with the admin": True}
 """Name → whether it has the admin."""
+PACKAGES: Final = {"": "jwt_revoke", ", with simplejwt": "rest_framework_simplejwt"}
+"""What is said of a site → the package that it has."""
 _MEMORY_ROUNDS: Final = 3
 
 Figures = dict[str, dict[str, list[float]]]
@@ -27,16 +29,18 @@ def run(plan: Plan) -> tuple[str, Any]:
     memory: Figures = defaultdict(lambda: defaultdict(list))
     rounds = plan.rounds or plan.footprint_rounds
     for admin in SITES.values():  # whoever is first compiles
-        _imported(True, admin)
+        for package in PACKAGES.values():
+            _imported(package, admin)
     for _ in range(rounds):
-        turns = [(name, ours) for name in SITES for ours in (False, True)]
+        turns = [(name, package) for name in SITES for package in ("", *PACKAGES.values())]
         plan.random.shuffle(turns)
         found = {
             turn: plan.quiet.alone(partial(_imported, turn[1], SITES[turn[0]])) for turn in turns
         }
         for name in SITES:
-            for figure, value in found[name, True].items():
-                imports[name][figure].append(value - found[name, False][figure])
+            for said, package in PACKAGES.items():
+                for figure, value in found[name, package].items():
+                    imports[name + said][figure].append(value - found[name, ""][figure])
     memory_rounds = min(rounds, _MEMORY_ROUNDS)
     for _ in range(memory_rounds):
         for contender in plan.of(HTTP):
@@ -46,9 +50,9 @@ def run(plan: Plan) -> tuple[str, Any]:
     return "\n\n".join(texts), {"import_ms": imports, "memory_mib": memory}
 
 
-def _imported(ours: bool, admin: bool) -> dict[str, float]:
+def _imported(package: str, admin: bool) -> dict[str, float]:
     with companion("importing") as process:
-        process.tell([ours, admin])
+        process.tell([package, admin])
         found: dict[str, float] = process.hear()
         return found
 
@@ -71,8 +75,8 @@ def _imports(imports: Figures, rounds: int) -> str:
         for name, found in imports.items()
     ]
     return table(
-        f"what ours adds to a start, ms: median of {rounds} pairs of processes (lowest–highest)",
-        ("", "all", "django.setup()", "authentication, urls", "CPU", "our modules", "all modules"),
+        f"what a package adds to a start, ms: median of {rounds} rounds (lowest–highest)",
+        ("", "all", "django.setup()", "authentication, urls", "CPU", "its modules", "all modules"),
         rows,
         "Beyond Django, REST framework, PyJWT, and prometheus_client where it is installed, which",
         "are imported before. CPU: of all, what the processor worked for it.",

@@ -1,5 +1,5 @@
-"""A process that starts a site with or without ours and says what it took: ``footprint.py``
-starts it.
+"""A process that starts a site, with ours, with simplejwt or with neither, and says what it took:
+``footprint.py`` starts it.
 
 What every such site has imported is there before the clock starts: Django's own, REST framework
 and PyJWT.
@@ -25,6 +25,16 @@ _SITE: Final = (
     "rest_framework",
 )
 _ADMIN: Final = "django.contrib.admin"
+_PACKAGES: Final = {
+    "": ((), ()),
+    "jwt_revoke": (("jwt_revoke",), ("jwt_revoke.authentication", "jwt_revoke.urls")),
+    # With what it needs to take a refresh token back.
+    "rest_framework_simplejwt": (
+        ("rest_framework_simplejwt.token_blacklist",),
+        ("rest_framework_simplejwt.authentication", "rest_framework_simplejwt.views"),
+    ),
+}
+"""By the package: its apps, and what else such a site imports of it."""
 _PRESENT: Final = (
     *("jwt", "jwt.algorithms", "psycopg", "django.db.backends.postgresql.base"),
     *("django.core.handlers.wsgi", "django.urls", "django.views.generic"),
@@ -39,11 +49,11 @@ _METRICS: Final = "prometheus_client"
 
 
 def main() -> None:
-    """Told ``[ours, admin]``, it answers with milliseconds."""
-    ours, admin = json.loads(sys.stdin.readline())
-    apps = [*_SITE, *([_ADMIN] if admin else []), *(["jwt_revoke"] if ours else [])]
+    """Told ``[package, admin]``, it answers with milliseconds."""
+    package, admin = json.loads(sys.stdin.readline())
+    apps, modules = _PACKAGES[package]
     settings.configure(
-        INSTALLED_APPS=apps,
+        INSTALLED_APPS=[*_SITE, *([_ADMIN] if admin else []), *apps],
         SECRET_KEY="x" * 50,
         DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "none"}},
         USE_TZ=True,
@@ -56,9 +66,8 @@ def main() -> None:
     began, used = time.perf_counter(), time.process_time()
     django.setup()
     set_up = time.perf_counter()
-    if ours:
-        import_module("jwt_revoke.authentication")
-        import_module("jwt_revoke.urls")
+    for name in modules:
+        import_module(name)
     ended = time.perf_counter()
     found = {
         "setup": (set_up - began) * 1000,
@@ -66,7 +75,7 @@ def main() -> None:
         "all": (ended - began) * 1000,
         "cpu": (time.process_time() - used) * 1000,
         "modules": len(sys.modules) - loaded,
-        "own": sum(name.partition(".")[0] == "jwt_revoke" for name in sys.modules),
+        "own": sum(name.partition(".")[0] == package for name in sys.modules),
     }
     print(json.dumps(found), flush=True)
 

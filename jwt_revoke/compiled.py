@@ -65,12 +65,10 @@ class Compiled:
             for name, field in self._slots.items()
         }
         params = [filled[slot.name] if isinstance(slot, Slot) else slot for slot in plan.slots]
-        with connection.cursor() as cursor:
-            plan.statement.execute(connection, cursor, params)
-            found = cursor.fetchone()
-        if found is None:
+        found = plan.statement.rows(connection, params)
+        if not found:
             return None
-        row = list(found)
+        row = list(found[0])
         for position, functions, expression in plan.converters:
             value = row[position]
             for function in functions:

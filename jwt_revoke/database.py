@@ -69,7 +69,8 @@ class SecondsAfter(Func):
     output_field = models.BigIntegerField()
 
     def as_postgresql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
-        template = "EXTRACT(EPOCH FROM %(expressions)s)::bigint"
+        # Not EXTRACT, which is a numeric since PostgreSQL 14, at twice the cost.
+        template = "DATE_PART('epoch', %(expressions)s)::bigint"
         return self.as_sql(compiler, connection, template=template, arg_joiner=" - ", **kwargs)
 
     def as_mysql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:

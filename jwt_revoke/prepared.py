@@ -45,18 +45,15 @@ class Statement:
         places = ", ".join(["%s"] * (next(numbers) - 1))
         self._execute = f"EXECUTE {self._name} ({places})" if places else f"EXECUTE {self._name}"
 
-    def execute(self, connection: Any, cursor: Any, params: Sequence[Any]) -> None:
-        """Run it by that cursor of Django's. Raises as ``cursor.execute`` does."""
-        if connection.vendor != "postgresql":
-            cursor.execute(self.sql, params)
-            return
-        statements = _statements.get(connection.connection)
-        if statements is None:
-            statements = _statements[connection.connection] = {}
-        uses = statements.get(self._name, 0)
-        if uses >= 0:
-            uses = statements[self._name] = self._used(uses, connection)
-        if uses != _PREPARED:
+    def rows(self, connection: Any, params: Sequence[Any]) -> list[Any]:
+        """All rows of it, by a cursor of Django's. Raises as ``cursor.execute`` does."""
+        with connection.cursor() as cursor:
+            self._run(connection, cursor, params)
+            found: list[Any] = cursor.fetchall()
+            return found
+
+    def _run(self, connection: Any, cursor: Any, params: Sequence[Any]) -> None:
+        if connection.vendor != "postgresql" or not self._is_prepared(connection):
             cursor.execute(self.sql, params)
             return
         try:
@@ -64,10 +61,20 @@ class Statement:
         except Error as error:
             if getattr(error.__cause__, "sqlstate", None) not in _NOT_THERE:
                 raise
-            statements[self._name] = _NEVER
+            _statements[connection.connection][self._name] = _NEVER
             if connection.in_atomic_block:
                 raise OperationalError("a prepared statement is gone") from error
             cursor.execute(self.sql, params)
+
+    def _is_prepared(self, connection: Any) -> bool:
+        """Whether it is run by name; each use is counted, and after some it is prepared."""
+        statements = _statements.get(connection.connection)
+        if statements is None:
+            statements = _statements[connection.connection] = {}
+        uses = statements.get(self._name, 0)
+        if uses >= 0:
+            uses = statements[self._name] = self._used(uses, connection)
+        return uses == _PREPARED
 
     def _used(self, uses: int, connection: Any) -> int:
         """Once more, and what comes of it."""

@@ -38,9 +38,7 @@ def sent():
 
 
 def run(statement, number=1, wrapper=connection):
-    with wrapper.cursor() as cursor:
-        statement.execute(wrapper, cursor, [number])
-        return cursor.fetchone()
+    return statement.rows(wrapper, [number])[0]
 
 
 def run_often(statement, wrapper=connection):
@@ -135,9 +133,7 @@ def test_what_cannot_be_prepared_runs_as_it_is():
 def test_without_a_parameter():
     statement = Statement("SELECT 7")
     for _ in range(OFTEN):
-        with connection.cursor() as cursor:
-            statement.execute(connection, cursor, [])
-            assert cursor.fetchone() == (7,)
+        assert statement.rows(connection, []) == [(7,)]
 
 
 def test_an_error_of_its_own_is_raised(prepared):
@@ -177,9 +173,7 @@ def test_a_column_of_another_type_is_read_as_it_is():
     assert is_prepared(statement)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE thing ALTER amount TYPE text")
-    with connection.cursor() as cursor:
-        statement.execute(connection, cursor, [5])
-        assert cursor.fetchone() == ("5",)
+    assert statement.rows(connection, [5]) == [("5",)]
 
 
 @pytest.mark.parametrize(

@@ -66,10 +66,7 @@ class LogConnection:
     def rows(self, statement: Statement, params: Sequence[Any]) -> list[Any]:
         """All rows of one statement. Raises ``Unavailable``, and is then of no more use."""
         try:
-            with self.wrapper.cursor() as cursor:
-                statement.execute(self.wrapper, cursor, params)
-                found: list[Any] = cursor.fetchall()
-                return found
+            return statement.rows(self.wrapper, params)
         except Error as error:
             self.close()
             raise Unavailable(f"log connection: {describe(error)}") from error

@@ -144,6 +144,7 @@ class DatabaseLog:
         cursor = statements.newest(connection)
         for rows in statements.in_force(connection):
             state.load(rows)
+        state.tidied()
         state.raise_generation(*statements.everyone(connection))
         self.cursor = cursor
 

@@ -24,19 +24,19 @@ LOAD_PAGE: Final = 5_000
 """Entries in memory at once while it is loaded."""
 
 _ENTRY: Final = ("sequence", "uid", "batch", "scope", "subject", "effect", "version", "expires")
-_LOADED: Final = ("pk", "scope", "subject", "effect", "version", "expires")
+_LOADED: Final = ("scope", "subject", "effect", "version", "expires", "pk")
 
 
 class LogQueries:
-    """The statements, compiled once. Times come as seconds from a moment of its own choice, so that
-    a million of them need not be parsed."""
+    """The statements, compiled once. Times come as seconds since 1970, so that a million of them
+    need not be parsed."""
 
     def __init__(self, connection: LogConnection) -> None:
-        self._beginning = timezone.now().replace(microsecond=0)
-        self._epoch = int(self._beginning.timestamp())
-        since = Value(self._beginning, output_field=models.DateTimeField())
-        log = Revocation.objects.using(connection.using).order_by()
-        log = log.annotate(expires=SecondsAfter(F("expires_at"), since))
+        # Counted from now: where times are stored as local ones, 1970 had another summer.
+        beginning = timezone.now().replace(microsecond=0)
+        since = Value(beginning, output_field=models.DateTimeField())
+        seconds = SecondsAfter(F("expires_at"), since) + int(beginning.timestamp())
+        log = Revocation.objects.using(connection.using).order_by().annotate(expires=seconds)
         number, last = (Slot(name, models.BigIntegerField()) for name in ("number", "id"))
         newer = log.filter(sequence__gte=number).order_by("sequence").values_list(*_ENTRY)
         # Ordered, so that a planner without statistics takes the index too.
@@ -72,11 +72,11 @@ class LogQueries:
     def newer(self, connection: LogConnection, number: int, size: int) -> list[Entry]:
         """From that number on, and the outbox."""
         rows = _run(connection, self._newer[size], {"number": max(number, 1)})
-        return [self._entry(row) for row in rows]
+        return [_entry(row) for row in rows]
 
     def newest(self, connection: LogConnection) -> Cursor:
         """The last numbered entry."""
-        entries = [self._entry(row) for row in _run(connection, self._newest, {})]
+        entries = [_entry(row) for row in _run(connection, self._newest, {})]
         return Cursor(entries[0].sequence or 0, entries[0].uid) if entries else Cursor(0, "")
 
     def everyone(self, connection: LogConnection) -> tuple[int, int]:
@@ -90,8 +90,8 @@ class LogQueries:
         key = models.UUIDField().get_db_prep_value(batch, connection.wrapper)
         last = 0
         while rows := _run(connection, self._members, {"batch": key, "id": last}):
-            last = rows[-1][0]
-            yield self._loaded(rows)
+            last = rows[-1][-1]
+            yield rows
 
     def in_force(self, connection: LogConnection) -> Iterator[list[Loaded]]:
         """Every entry that may cover a living token, a page in memory at a time."""
@@ -99,30 +99,10 @@ class LogQueries:
         moment = connection.wrapper.ops.adapt_datetimefield_value(since)
         rows = _run(connection, self._first, {"moment": moment})
         while rows:
-            yield self._loaded(rows)
-            reached = {"id": rows[-1][0]}
+            yield rows
+            reached = {"id": rows[-1][-1]}
             same = _run(connection, self._same, reached) if len(rows) == LOAD_PAGE else []
             rows = same or _run(connection, self._later, reached)
-
-    def _entry(self, row: Any) -> Entry:
-        sequence, uid, batch, scope, subject, effect, version, expires = row
-        return Entry(
-            sequence,
-            _hex(uid),
-            _hex(batch) if batch else None,
-            scope,
-            subject,
-            effect,
-            version,
-            expires + self._epoch,
-        )
-
-    def _loaded(self, rows: Sequence[Any]) -> list[Loaded]:
-        epoch = self._epoch
-        return [
-            (scope, subject, effect, version, expires + epoch)
-            for _id, scope, subject, effect, version, expires in rows
-        ]
 
 
 _Query = tuple[Statement, Sequence[Any]]
@@ -143,6 +123,11 @@ def _run(connection: LogConnection, query: _Query, values: dict[str, Any]) -> li
     statement, params = query
     filled = [values[part.name] if isinstance(part, Slot) else part for part in params]
     return connection.rows(statement, filled)
+
+
+def _entry(row: Any) -> Entry:
+    sequence, uid, batch, *rest = row
+    return Entry(sequence, _hex(uid), _hex(batch) if batch else None, *rest)
 
 
 def _hex(value: Any) -> str:

@@ -27,8 +27,8 @@ NEVER: Final = float("-inf")
 _FIRST_TIDY: Final = 10_000
 _TIDY_EVERY: Final = 900
 
-Loaded = tuple[str, str, str, int | None, int]
-"""Scope, subject, effect, version, and when it expires (seconds since 1970)."""
+Loaded = tuple[str, str, str, int | None, int, int]
+"""Scope, subject, effect, version, when it expires (seconds since 1970), and its id."""
 
 
 class ReplicaState:
@@ -45,8 +45,7 @@ class ReplicaState:
         """``sid`` as a number (it hashes faster than a UUID) → when it may be forgotten."""
         self.tokens: dict[str, int] = {}
         """``jti`` → when it may be forgotten."""
-        self._tidy_at = _FIRST_TIDY
-        self._tidy_after = time.time() + _TIDY_EVERY
+        self.tidied()
 
     def __len__(self) -> int:
         return len(self.users) + len(self.sessions) + len(self.tokens)
@@ -101,15 +100,14 @@ class ReplicaState:
     def load(self, entries: Iterable[Loaded]) -> None:
         """``apply`` for many, without the cost of a call for each."""
         users, sessions = self.users, self.sessions
-        for entry in entries:
-            scope, subject, effect, version, expires = entry
+        for scope, subject, effect, version, expires, _id in entries:
             if scope == SCOPE_SESSION:
                 sessions[int(subject.replace("-", ""), 16)] = expires + CLOCK_SKEW
             elif scope == SCOPE_USER and version and subject not in users:
                 ended = version if effect == EFFECT_SESSION else 0
                 users[subject] = (version, ended, expires + CLOCK_SKEW)
             else:
-                self.apply(*entry)
+                self.apply(scope, subject, effect, version, expires)
 
     def tidy(self) -> None:
         """Forget what covers no living token any more, where there is much to remember.
@@ -125,4 +123,9 @@ class ReplicaState:
         self.users = {key: value for key, value in self.users.items() if value[2] > now}
         self.sessions = {key: value for key, value in self.sessions.items() if value > now}
         self.tokens = {key: value for key, value in self.tokens.items() if value > now}
-        self._tidy_at, self._tidy_after = max(_FIRST_TIDY, 2 * len(self)), now + _TIDY_EVERY
+        self.tidied()
+
+    def tidied(self) -> None:
+        """All of it is in force now."""
+        self._tidy_at = max(_FIRST_TIDY, 2 * len(self))
+        self._tidy_after = time.time() + _TIDY_EVERY

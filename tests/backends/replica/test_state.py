@@ -85,13 +85,13 @@ def test_order_and_repetition_make_no_difference(order: tuple[int, ...]) -> None
 
 def test_loading_many_is_the_same_as_applying_each() -> None:
     loaded, applied = ReplicaState(), state_of(*ENTRIES)
-    loaded.load([(*entry, LATER) for entry in ENTRIES])
+    loaded.load([(*entry, LATER, number) for number, entry in enumerate(ENTRIES)])
     for name in ("users", "sessions", "tokens", "generation", "generation_floor"):
         assert getattr(loaded, name) == getattr(applied, name)
 
 
 def fill(state: ReplicaState, count: int, expires: int) -> None:
-    state.load([("session", str(uuid4()), "session", None, expires) for _ in range(count)])
+    state.load([("session", str(uuid4()), "session", None, expires, n) for n in range(count)])
 
 
 def test_what_covers_no_living_token_is_forgotten() -> None:
@@ -126,6 +126,18 @@ def test_tidying_waits_until_the_number_has_doubled() -> None:
     fill(state, 2, later)
     state.tidy()
     assert len(state) == 10_001
+
+
+def test_what_is_all_in_force_is_not_looked_through() -> None:
+    """A million that were loaded just now, and only as far as they are in force."""
+    state = ReplicaState()
+    fill(state, 10_000, 0)
+    state.tidied()
+    state.tidy()
+    assert len(state) == 10_000
+    fill(state, 10_000, 0)
+    state.tidy()
+    assert len(state) == 0
 
 
 def test_a_burst_is_forgotten_without_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
