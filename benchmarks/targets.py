@@ -11,8 +11,8 @@ from benchmarks.figures import number, table
 
 Results = Mapping[str, Any]
 
-_BASE: Final = "simplejwt stateless"
-_SERVER: Final = "gunicorn sync, 1 worker"
+BASE: Final = "simplejwt stateless"
+SERVER: Final = "gunicorn sync, 1 worker"
 OURS: Final = ("database", "replica, ", "stateless")
 """How the names of ours begin."""
 _LOADED: Final = "replica, database log, 0 ms: 1,000,000"
@@ -47,7 +47,7 @@ def rate_ratio(contender: str, path: str) -> Callable[[Results], float]:
     """Its requests a second to those of simplejwt's ``ping``, asked in turns with it."""
 
     def found(results: Results) -> float:
-        return _median(results["http"]["results"][f"{_SERVER}: {contender}"][path]["ratio"])
+        return _median(results["http"]["results"][f"{SERVER}: {contender}"][path]["ratio"])
 
     return found
 
@@ -99,14 +99,14 @@ def _most(values: Iterable[float]) -> float:
 
 _QUARTER: Final = "replica, database log, 250 ms"
 TARGETS: Final = (
-    Target(f"authenticate(), {_QUARTER}, seen: of {_BASE}", 0.10, check_ratio(_QUARTER)),
+    Target(f"authenticate(), {_QUARTER}, seen: of {BASE}", 0.10, check_ratio(_QUARTER)),
     Target("… first sight", 0.95, check_ratio(_QUARTER, "first sight")),
     Target("… replica, Redis, 0 ms, seen", 1.3, check_ratio("replica, Redis, 0 ms")),
     Target("… database, seen", 5, check_ratio("database")),
     Target("… replica, RS256, 250 ms, seen", 0.10, check_ratio("replica, RS256, 250 ms")),
     Target("… replica, ES256, 250 ms, seen", 0.10, check_ratio("replica, ES256, 250 ms")),
     Target(
-        f"requests/s, {_SERVER}, {_QUARTER}, ping: of {_BASE}, ping",
+        f"requests/s, {SERVER}, {_QUARTER}, ping: of {BASE}, ping",
         1.25,
         rate_ratio(_QUARTER, "ping"),
         at_least=True,

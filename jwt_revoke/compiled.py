@@ -6,8 +6,7 @@ A row is an instance of the model, and beside it what we annotated it with (``jw
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -20,8 +19,7 @@ Row = tuple[Any, Sequence[Any]]
 """An instance, and the annotated values in the order in which they were annotated."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(NamedTuple):
     """The SELECT as one database takes it."""
 
     statement: Statement

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import starmap
@@ -78,7 +77,7 @@ def succeeded(configured: Iterable[TimedKey], rows: Iterable[SigningKey]) -> Ite
         return configured
     first = min(begins)
     return (
-        replace(timed, signs_until=first, verifies_until=first + overlap()) for timed in configured
+        timed._replace(signs_until=first, verifies_until=first + overlap()) for timed in configured
     )
 
 

@@ -12,7 +12,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jwt.algorithms import get_default_algorithms, has_crypto, requires_cryptography
 from jwt.exceptions import PyJWTError
@@ -86,8 +86,7 @@ class KeyRing:
         return next((key for key in self.keys if key.kid == kid), None)
 
 
-@dataclass(frozen=True, slots=True)
-class TimedKey:
+class TimedKey(NamedTuple):
     """A key and its terms, in seconds since 1970; ``None`` is a moment that is not set.
 
     It signs from ``not_before`` (``None``: it waits, published, for a rotation to set it) until

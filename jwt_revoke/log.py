@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -46,8 +45,7 @@ class Publisher(Protocol):
 publishers: Final[list[Publisher]] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """Why something is revoked, and by whom (primary key as text; ``""`` for nobody known)."""
 
     reason: str

@@ -8,9 +8,8 @@ there, in a tiny transaction of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Max, Min, QuerySet
 from django.utils import timezone
@@ -25,8 +24,7 @@ _OUT_OF_FORCE: Final = timedelta(days=1)
 _COUNTED: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class LogFigures:
+class LogFigures(NamedTuple):
     """How far the numbering is. ``unnumbered`` counts no further than 10,000."""
 
     newest: int
