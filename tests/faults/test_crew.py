@@ -15,7 +15,8 @@ FORGETFUL = {"BACKEND": "tests.faults.forgetful.ForgetfulBackend", "OPTIONS": {}
 
 
 def test_a_backend_that_remembers_verdicts_is_convicted(database: Any, tmp_path: Path) -> None:
-    with crew(tmp_path, Site(database.url, FORGETFUL), seconds=SHORT) as run:
+    # Long enough for a machine on which four such crews are at work.
+    with crew(tmp_path, Site(database.url, FORGETFUL), seconds=3 * SHORT) as run:
         pass
     findings = run.findings(healed=0)
     print("\n".join([str(findings), *findings.problems()]))
