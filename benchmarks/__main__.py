@@ -81,6 +81,8 @@ def parse_arguments() -> argparse.Namespace:
 def prepare_environment(database: str, redis: str) -> None:
     for name in [name for name in os.environ if name.startswith(("DJANGO_", "JWT_REVOKE_"))]:
         del os.environ[name]
+    # Or each process would compile anew what was changed since somebody else ran it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ |= {
         "DATABASE_URL": database,
         "REDIS_URL": redis,

@@ -15,9 +15,9 @@ from benchmarks.figures import spread, table
 from benchmarks.floors import FLOORS, Floor
 from benchmarks.plan import Disturbed, Plan
 from benchmarks.processes import SERVER_CORE, companion
+from benchmarks.targets import BASE
 from benchmarks.timing import timed_beside
 
-BASE: Final = "simplejwt stateless"
 """What the others are compared to: a signature and nothing else, as most sites have it."""
 
 _SETTLING: Final = 50

@@ -12,6 +12,7 @@ from benchmarks.figures import number, table
 Results = Mapping[str, Any]
 
 BASE: Final = "simplejwt stateless"
+"""What the others are compared to."""
 SERVER: Final = "gunicorn sync, 1 worker"
 OURS: Final = ("database", "replica, ", "stateless")
 """How the names of ours begin."""

@@ -33,9 +33,8 @@ from benchmarks.processes import (
     companion,
     serving,
 )
+from benchmarks.targets import BASE
 
-BASE: Final = "simplejwt stateless"
-"""What the others are compared to, by its ``ping``: it has no row to read."""
 PATHS: Final = {"/api/ping/": "ping", "/api/me/": "me"}
 _PING: Final = "/api/ping/"
 _BURST: Final = 0.1
@@ -135,6 +134,7 @@ def _rows(results: Results, plan: Plan) -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def _base(setting: Setting, plan: Plan) -> Iterator[Ask]:
+    """Asked for its ``ping``: it has no row to read."""
     contender = CONTENDERS[BASE]
     with _served(setting, contender) as server, _asked(server, setting, _PING, plan) as ask:
         yield ask
