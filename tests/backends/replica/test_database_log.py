@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from jwt_revoke import api
-from jwt_revoke.backends.replica import database_log, queries
+from jwt_revoke.backends.replica import database_log, queries, state
 from jwt_revoke.backends.replica.connection import LogConnection, _bound_waits
 from jwt_revoke.backends.replica.database_log import Behind, DatabaseLog, LogLost
 from jwt_revoke.backends.replica.entry import Cursor
@@ -76,6 +76,23 @@ def test_loading_takes_in_what_is_in_force(reader: Reader) -> None:
     append("3")
     assert reader.catch_up() == {"1", "2", "3"}
     assert reader.log.cursor == Cursor(3, Revocation.objects.get(sequence=3).uid.hex)
+
+
+def test_what_was_loaded_is_not_looked_through_for_what_is_over(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass over a million that are all in force: a tidied dict is another one."""
+    monkeypatch.setattr(state, "_FIRST_TIDY", 1)
+    append("1")
+    append("2")
+    number("default")
+    before = reader.state.users
+    assert reader.catch_up() == {"1", "2"}
+    assert reader.state.users is before
+    append("3", expires_at=timezone.now() - timedelta(hours=1))
+    append("4")
+    number("default")
+    assert reader.read() == {"1", "2", "4"}
 
 
 def test_an_empty_log_is_followed_from_its_first_entry(reader: Reader) -> None:
