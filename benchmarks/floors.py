@@ -19,7 +19,7 @@ from django.contrib.auth import get_user_model
 from django.core.cache import caches
 from django.db import connection
 from django.test import RequestFactory
-from django_redis import get_redis_connection  # type: ignore[import-untyped]
+from django_redis import get_redis_connection  # type: ignore[import-untyped]  # it has no types
 from rest_framework.response import Response
 from rest_framework.views import APIView
 

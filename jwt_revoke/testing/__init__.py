@@ -102,11 +102,11 @@ class RevocationTestMixin:
         """The device's access token opens."""
         self._assert_standing(device, "live")
 
-    def assertStale(self, device: Device) -> None:  # noqa: N802
+    def assertStale(self, device: Device) -> None:  # noqa: N802  (as above)
         """The access token is dead; a refresh gives another."""
         self._assert_standing(device, TokenStale.slug)
 
-    def assertRevoked(self, device: Device) -> None:  # noqa: N802
+    def assertRevoked(self, device: Device) -> None:  # noqa: N802  (as above)
         """The session is over: the device has to sign in again."""
         self._assert_standing(device, TokenRevoked.slug)
 

@@ -149,7 +149,7 @@ def test_the_name_is_kept_in_the_cache_as_a_hash_alone(db, anonymous, rate):
 
 @pytest.mark.parametrize(
     "spelling",
-    ["ALICE", " alice ", "\talice", "alice" + " " * 300, "ａｌｉｃｅ"],  # noqa: RUF001
+    ["ALICE", " alice ", "\talice", "alice" + " " * 300, "ａｌｉｃｅ"],  # noqa: RUF001  (the point of it)
 )
 def test_another_spelling_of_the_name_is_the_same_name(user, anonymous, rate, spelling):
     """The field trims spaces, and MariaDB compares without case, width and accents: each of
