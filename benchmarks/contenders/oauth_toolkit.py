@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from benchmarks.contenders.base import CHECK, WRITES, Contender, Credential
+from benchmarks.contenders.base import MOST, Contender, Credential
 from benchmarks.contenders.signing import LIFETIME
 
 _CLIENT: Final = "benchmark"
@@ -87,7 +87,7 @@ def _posted(view: str, form: Mapping[str, Any]) -> bytes:
 CONTENDERS: Final[list[Contender]] = [
     OAuthToolkit(
         name="oauth-toolkit",
-        parts=frozenset({CHECK, WRITES}),
+        parts=MOST,
         bound=0.0,
         authentication_class="oauth2_provider.contrib.rest_framework.OAuth2Authentication",
         apps=("oauth2_provider",),
