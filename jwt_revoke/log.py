@@ -154,7 +154,8 @@ def announce(
         _publish(using)
         logger.info(
             "Revoked: scope=%s subject=%s effect=%s reason=%s actor=%s batch=%s count=%d",
-            *(scope, subject, effect, cause.reason, cause.actor, batch, count),
+            *(scope, _one_line(subject), effect, _one_line(cause.reason), _one_line(cause.actor)),
+            *(batch, count),
         )
         signals.revoked.send_robust(
             sender=Revocation,
@@ -169,6 +170,11 @@ def announce(
 
     # robust: a receiver's fault must not look like a failed commit to whoever revoked.
     transaction.on_commit(tell, using=using, robust=True)
+
+
+def _one_line(text: str) -> str:
+    """A reason may be what somebody typed, a key a name: neither begins a line (CWE-117)."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def publish_again(using: str) -> None:

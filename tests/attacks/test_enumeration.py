@@ -83,6 +83,15 @@ def test_nothing_is_written_for_a_refused_sign_in(accounts, anonymous, monkeypat
     assert all(query["sql"].startswith(READS) for query in captured.captured_queries)
 
 
+@WHO
+def test_a_refused_sign_in_is_in_the_log(accounts, anonymous, caplog, name):
+    """ASVS 5.0 V16.3.1. In the same words whoever was tried: logs are read by many."""
+    with caplog.at_level("INFO", "jwt_revoke"):
+        attempt(anonymous, name)
+    said = [record.getMessage() for record in caplog.records if record.name == "jwt_revoke"]
+    assert said == ["Sign-in refused: unknown, inactive, or a wrong password"]
+
+
 def test_the_log_does_not_repeat_the_name_that_was_tried(accounts, anonymous, caplog):
     """People type passwords there."""
     with caplog.at_level("DEBUG"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 
 import pytest
 from django.db import connection
@@ -41,6 +42,25 @@ def test_every_byte_of_a_refresh_token_matters(phone, anonymous):
             token = base64.urlsafe_b64encode(bytes(tampered)).decode()
             refused_without_the_database(anonymous, token)
     assert phone.standing == "live"
+
+
+def test_the_mac_is_compared_in_constant_time(phone, anonymous, monkeypatch):
+    """How long a comparison takes would tell how many bytes of a forged MAC are right.
+
+    ASVS 5.0 V11.2.4; the MAC has 256 bits (V7.2.3 asks for 128, SP 800-63B-4 §5.1 for 64).
+    """
+    compared = []
+    real = hmac.compare_digest
+
+    def compare(*both):
+        compared.append(both)
+        return real(*both)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    data = base64.urlsafe_b64decode(phone.refresh_token)
+    forged = base64.urlsafe_b64encode(data[:-1] + bytes([data[-1] ^ 1])).decode()
+    refused_without_the_database(anonymous, forged)
+    assert compared == [(data[-32:], data[-32:-1] + bytes([data[-1] ^ 1]))]
 
 
 def test_every_character_of_a_refresh_token_matters(phone, anonymous):

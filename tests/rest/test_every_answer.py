@@ -113,6 +113,28 @@ def test_options_are_never_stored(phone, name):
     assert_no_store(phone.options(url_of(name, phone)), 200)
 
 
+def refused_and_good(name, anonymous, phone):
+    for device, body in ((anonymous, {}), (phone, good_body(name, phone))):
+        call = getattr(device, ENDPOINTS[name])
+        yield call(url_of(name, phone), None if ENDPOINTS[name] == "get" else body)
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_no_answer_sets_a_cookie(phone, anonymous, name):
+    """Nothing here is authenticated by one, so there is none to steal, fix or ride on."""
+    for response in refused_and_good(name, anonymous, phone):
+        assert not response.cookies
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_every_answer_says_that_it_is_json(phone, anonymous, name):
+    """ASVS 5.0 V4.1.1: or a browser guesses. JSON is UTF-8 and has no charset (RFC 8259 §11)."""
+    for response in refused_and_good(name, anonymous, phone):
+        if response.content:
+            assert response["Content-Type"] == "application/json"
+            response.content.decode("utf-8")
+
+
 @pytest.mark.parametrize("name", sorted(SIGNED_IN.keys() | {"logout_all"}))
 def test_a_revoked_token_is_401_with_an_error_code(phone, name):
     phone.post(AUTH + "logout/")

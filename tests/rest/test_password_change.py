@@ -99,3 +99,17 @@ def test_a_revoked_token_cannot_change_the_password(phone, user):
     assert_refused_header(phone.post(URL, BODY), "revoked")
     user.refresh_from_db()
     assert user.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("length", [64, 4096])
+def test_a_long_password_counts_to_its_last_character(phone, anonymous, length):
+    """ASVS 5.0 V6.2.8, V6.2.9; SP 800-63B-4 §3.1.1.2: 64 characters are taken, and none cut off."""
+    long = ("ünïcödé pass phrase " * length)[: length - 1] + "!"
+    assert phone.post(URL, {**BODY, "new_password": long}).status_code == 200
+    assert anonymous.post(AUTH + "token/", credentials(password=long[:-1])).status_code == 401
+    assert anonymous.post(AUTH + "token/", credentials(password=long)).status_code == 200
+
+
+def test_a_password_of_one_kind_of_character_is_taken(phone):
+    """ASVS 5.0 V6.2.5: no rule of ours asks for capitals, digits or signs."""
+    assert phone.post(URL, {**BODY, "new_password": "onlysmalllettersinhere"}).status_code == 200

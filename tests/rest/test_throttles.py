@@ -107,6 +107,17 @@ def test_a_429_says_how_long_to_wait(db, anonymous, rate):
     assert response.json() == {"detail": "Request was throttled. Expected available in 50 seconds."}
 
 
+def test_a_429_is_in_the_log(db, anonymous, rate, caplog):
+    """ASVS 5.0 V16.3.3. Django says it, with the request."""
+    rate(jwt_revoke_token="0/min")
+    with caplog.at_level("WARNING", "django.request"):
+        response = anonymous.post(SIGN_IN, credentials())
+    assert response.status_code == 429
+    assert [(one.name, one.args[-1], one.status_code) for one in caplog.records] == [
+        ("django.request", SIGN_IN, 429)
+    ]
+
+
 def test_the_next_window_counts_from_zero(db, anonymous, rate, monkeypatch):
     rate(jwt_revoke_token="1/min")
     assert statuses(lambda: anonymous.post(SIGN_IN, credentials()), 2) == [401, 429]
