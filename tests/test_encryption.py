@@ -76,3 +76,9 @@ def test_stored_keys_need_cryptography(under, monkeypatch):
     under(NEW)
     with pytest.raises(KeyUnusable, match=r"django-jwt-revoke\[crypto\]"):
         encrypt(TEXT)
+
+
+def test_one_text_is_never_encrypted_alike(under):
+    """ASVS 5.0 V11.3.4: a new IV each time, or a dump would tell which keys are the same."""
+    under(NEW)
+    assert len({encrypt(TEXT) for _ in range(100)}) == 100
