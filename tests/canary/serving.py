@@ -94,24 +94,35 @@ class MakeBelieve:
 
 
 @contextlib.contextmanager
-def gunicorn(configured: Mapping[str, Any], folder: Path, workers: int) -> Iterator[str]:
-    """The suite's site on the suite's database, by that many processes; its ``api/auth/``."""
+def gunicorn(
+    configured: Mapping[str, Any],
+    folder: Path,
+    workers: int,
+    *arguments: str,
+    settings: str = "tests.canary.settings",
+    **environment: str,
+) -> Iterator[str]:
+    """The suite's site on the suite's database, by that many processes; its ``api/auth/``.
+
+    ``arguments`` are gunicorn's, ``environment`` is what such ``settings`` want beside ours.
+    """
     port = free_port()
     address = f"http://127.0.0.1:{port}/api/auth/"
     log = folder / "gunicorn.log"
     command = [
         *(sys.executable, "-m", "gunicorn", "--workers", str(workers)),
         *("--bind", f"127.0.0.1:{port}", "--graceful-timeout", "3"),
+        *arguments,
         "tests.canary.site:application",
     ]
-    environment = os.environ | {
+    variables = os.environ | environment | {
         "CANARY_DATABASE": json.dumps(str(connection.settings_dict["NAME"])),
         "CANARY_SETTINGS": json.dumps(configured),
-        "DJANGO_SETTINGS_MODULE": "tests.canary.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
     }
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT
         )
     try:
         _until_served(address + "jwks.json", server, log)
