@@ -115,11 +115,15 @@ def gunicorn(
         *arguments,
         "tests.canary.site:application",
     ]
-    variables = os.environ | environment | {
-        "CANARY_DATABASE": json.dumps(str(connection.settings_dict["NAME"])),
-        "CANARY_SETTINGS": json.dumps(configured),
-        "DJANGO_SETTINGS_MODULE": settings,
-    }
+    variables = (
+        os.environ
+        | environment
+        | {
+            "CANARY_DATABASE": json.dumps(str(connection.settings_dict["NAME"])),
+            "CANARY_SETTINGS": json.dumps(configured),
+            "DJANGO_SETTINGS_MODULE": settings,
+        }
+    )
     with log.open("wb") as output:
         server = subprocess.Popen(
             command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT

@@ -52,6 +52,7 @@ def served(folder: Path, jwt_revoke: dict[str, Any], own: dict[str, Any]) -> Ite
     arguments = [
         *("--worker-class", "gthread", "--threads", str(THREADS), "--preload"),
         *("--pid", str(folder / "gunicorn.pid")),
+        *("--graceful-timeout", "1"),
         # Its own bound on a header is 8 KiB. Ours is to be met.
         *("--limit-request-field_size", "131072"),
     ]

@@ -79,3 +79,9 @@ async def _answer(
     fields = dict(line.lower().split(": ", 1) for line in head[1:] if line)
     body = await reader.readexactly(int(fields.get("content-length", 0)))
     return Answer(int(head[0].split()[1]), fields, body, time.monotonic() - began)
+
+
+def figures(what: str, answers: Sequence[Answer]) -> None:
+    """One line for who runs with ``-rP``."""
+    longest = max(answer.seconds for answer in answers)
+    print(f"{what}: {len(answers)} answers, the longest after {longest:.2f} s")

@@ -15,7 +15,7 @@ from jwt_revoke.keystore import refresh_key_ring
 from jwt_revoke.models import DeviceSession, Revocation
 from jwt_revoke.testing import Device
 from tests.starvation.conftest import THREADS, WORKERS, Site
-from tests.starvation.crowd import Answer, crowd, request
+from tests.starvation.crowd import Answer, crowd, figures, request
 from tests.wire import AUTH
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.races]
@@ -41,8 +41,11 @@ def in_the_crowd(site: Site, tokens: list[str], bystander: Device) -> list[Answe
     """The answers to a refresh by each token, while one who has a token goes on to be let in."""
     checks = [request("/api/ping/", token=bystander.access)] * CHECKS
     *answers, checked = crowd(site.port, [*map(refresh, tokens), checks])
+    found = [answer for (answer,) in answers]
+    figures("refreshes", found)
+    figures("checks meanwhile", checked)
     assert [answer.status for answer in checked] == [200] * CHECKS
-    return [answer for (answer,) in answers]
+    return found
 
 
 def test_500_sessions_that_refresh_at_once_have_one_successor_each(
