@@ -69,6 +69,23 @@ def test_a_name_that_does_not_exist_is_counted_like_one_that_does(db, anonymous,
     assert statuses(lambda: anonymous.post(SIGN_IN, credentials("nobody")), 2) == [401, 429]
 
 
+def test_an_address_that_has_had_its_share_uses_up_nobody_s_name(user, anonymous, rate):
+    """Or one client could keep everybody out, at no cost but its own."""
+    rate(jwt_revoke_token="1/min", jwt_revoke_token_user="2/min")
+    assert statuses(lambda: anonymous.post(SIGN_IN, credentials("bob")), 1) == [401]
+    assert statuses(lambda: anonymous.post(SIGN_IN, credentials()), 5) == [429] * 5
+    owner = anonymous.post(SIGN_IN, credentials(), REMOTE_ADDR="192.0.2.1")
+    assert owner.status_code == 200
+
+
+def test_an_address_that_has_had_its_share_uses_up_nobody_s_password(phone, laptop, rate):
+    rate(jwt_revoke_password="1/min", jwt_revoke_password_user="2/min")
+    body, url = {"password": "guess"}, AUTH + "reauthenticate/"
+    assert statuses(lambda: phone.post(url, body), 5) == [400] + [429] * 4
+    owner = laptop.post(url, {"password": PASSWORD}, REMOTE_ADDR="192.0.2.1")
+    assert owner.status_code == 200
+
+
 def test_other_names_are_not_hindered(user, anonymous, rate):
     rate(jwt_revoke_token_user="1/min")
     make_user("bob")

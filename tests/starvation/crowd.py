@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PATIENCE = 120
+PATIENCE = 60
 """Seconds until a crowd that is not served is a failure."""
 
 
