@@ -1,7 +1,8 @@
 """Throttles of the token endpoints: DRF's interface, our counters.
 
 DRF's own read a list and write it back, so that parallel guesses count as one. These add one to a
-number in the cache, atomically, in fixed windows. Rates come from DRF's
+number in the cache, atomically, in fixed windows; where the cache cannot add atomically, they take
+the places of a window one by one. Rates come from DRF's
 ``DEFAULT_THROTTLE_RATES``; a scope without a rate is not throttled (a check says so).
 """
 
@@ -15,7 +16,8 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
+from django.core.cache import DEFAULT_CACHE_ALIAS, cache, caches
+from django.core.cache.backends.base import BaseCache
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
@@ -59,7 +61,7 @@ class CountingThrottle(SimpleRateThrottle):
         # JSON may spell half of a surrogate pair, which is refused later and no error here.
         digest = hashlib.sha256(subject.encode(errors="surrogatepass")).hexdigest()
         key = f"jwt_revoke:throttle:{self.scope}:{window}:{digest}"
-        return _count(key, self.duration) <= self.num_requests
+        return _count(key, self.duration + 1, self.num_requests) <= self.num_requests
 
     def wait(self) -> float:
         """Seconds until the window ends."""
@@ -118,10 +120,9 @@ class PasswordUserThrottle(CountingThrottle):
         return str(request.user.pk)
 
 
-def _count(key: str, duration: int) -> int:
+def _count(key: str, timeout: int, limit: int) -> int:
     try:
-        cache.add(key, 0, timeout=duration + 1)
-        count: Any = cache.incr(key)
+        count: Any = _added(key, timeout) if _adds_atomically() else _placed(key, timeout, limit)
     except Exception as error:
         # Whatever the cache's client raises: not counted is not allowed.
         logger.exception("Throttle: the cache does not answer")
@@ -131,3 +132,25 @@ def _count(key: str, duration: int) -> int:
         logger.error("Throttle: the cache ignores its errors")
         raise ServiceUnavailable
     return count
+
+
+def _adds_atomically() -> bool:
+    """Django's own ``incr`` reads and writes back: of two at once one is not counted."""
+    return type(caches[DEFAULT_CACHE_ALIAS]).incr is not BaseCache.incr
+
+
+def _added(key: str, timeout: int) -> Any:
+    cache.add(key, 0, timeout=timeout)
+    return cache.incr(key)
+
+
+def _placed(key: str, timeout: int, limit: int) -> Any:
+    """The first free place of the window, or the one past the last: only one who adds gets it."""
+    # Where to begin looking. Not to be counted with: who writes it last may not have been last.
+    taken = cache.get(key, 0)
+    for place in range(taken + 1, limit + 1):
+        if cache.add(f"{key}:{place}", 1, timeout=timeout):
+            cache.set(key, place, timeout=timeout)
+            # One that keeps nothing would give the first place to everybody.
+            return place if taken or cache.get(key) else None
+    return limit + 1

@@ -621,11 +621,10 @@ def test_a_cache_that_keeps_nothing(settings: Any) -> None:
     assert "DummyCache" in the("W205").msg
 
 
-@pytest.mark.parametrize("name", ["db.DatabaseCache", "filebased.FileBasedCache"])
-def test_a_cache_that_does_not_count(settings: Any, name: str) -> None:
-    settings.CACHES = cache(name)
+def test_a_cache_that_does_not_count(settings: Any) -> None:
+    settings.CACHES = cache("filebased.FileBasedCache")
 
-    assert name.partition(".")[2] in the("W206").msg
+    assert "FileBasedCache" in the("W206").msg
 
 
 def test_a_cache_that_no_other_process_sees(settings: Any) -> None:
@@ -636,8 +635,9 @@ def test_a_cache_that_no_other_process_sees(settings: Any) -> None:
     assert "W211" not in ids()
 
 
-def test_a_shared_cache_is_told_nothing(settings: Any) -> None:
-    settings.CACHES = cache("redis.RedisCache")
+@pytest.mark.parametrize("name", ["redis.RedisCache", "db.DatabaseCache"])
+def test_a_shared_cache_is_told_nothing(settings: Any, name: str) -> None:
+    settings.CACHES = cache(name)
 
     assert not {"W205", "W206", "W211"} & set(ids(deploy=True))
 

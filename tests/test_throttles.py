@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.cache import cache
+from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
@@ -38,6 +39,16 @@ class Away(LocMemCache):
 
     def add(self, *_arguments, **_options):
         raise ConnectionError
+
+
+class Late(LocMemCache):
+    """One that adds by reading and writing back, and whose readers are late: as if all at once."""
+
+    incr = BaseCache.incr
+
+    def get(self, *arguments, **options):
+        found = super().get(*arguments, **options)
+        return min(found, 1) if isinstance(found, int) else found
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +210,12 @@ def test_cache_that_does_not_count_is_503(rate, away, name):
     away(name)
     with pytest.raises(ServiceUnavailable):
         allowed(SignInThrottle)
+
+
+def test_cache_that_cannot_add_counts_whoever_reads_at_once(rate, away):
+    rate("3/min")
+    away("Late")
+    assert [allowed(SignInThrottle) for _ in range(5)] == [True] * 3 + [False] * 2
 
 
 def test_dummy_cache_is_503(rate, settings):

@@ -118,11 +118,11 @@ def _cache() -> Iterator[CheckMessage]:
             hint="Use a cache that all processes share, e.g. Redis.",
             id="jwt_revoke.W205",
         )
-    elif name in {"DatabaseCache", "FileBasedCache"}:
+    elif name == "FileBasedCache":
         yield checks.Warning(
-            f"The default cache is {name}: it does not count atomically, so that parallel "
+            "The default cache is FileBasedCache: it does not count atomically, so that parallel "
             "guesses pass the throttles.",
-            hint="Use Redis or Memcached.",
+            hint="Use Redis, Memcached or DatabaseCache.",
             id="jwt_revoke.W206",
         )
 
