@@ -76,7 +76,8 @@ async def _answer(
     began = time.monotonic()
     writer.write(message)
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    fields = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+    lines = [line.split(": ", 1) for line in head[1:] if line]
+    fields = {name.lower(): value for name, value in lines}
     body = await reader.readexactly(int(fields.get("content-length", 0)))
     return Answer(int(head[0].split()[1]), fields, body, time.monotonic() - began)
 
