@@ -17,6 +17,14 @@ from tests.services.starting import redis, start
 __all__ = ["redis", "start"]
 
 WORKERS, THREADS = 2, 8
+SERVED = [
+    pytest.mark.postgresql,
+    pytest.mark.races,
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="a server of several processes, on PostgreSQL"
+    ),
+]
+"""The marks of what asks such a server."""
 
 
 @pytest.fixture
@@ -47,8 +55,6 @@ class Site:
 
 @contextlib.contextmanager
 def served(folder: Path, jwt_revoke: dict[str, Any], own: dict[str, Any]) -> Iterator[Site]:
-    if connection.vendor != "postgresql":
-        pytest.skip("a server of several processes, on PostgreSQL")
     arguments = [
         *("--worker-class", "gthread", "--threads", str(THREADS), "--preload"),
         *("--pid", str(folder / "gunicorn.pid")),

@@ -10,11 +10,11 @@ import pytest
 from jwt_revoke.models import MAX_USER_AGENT, DeviceSession
 from jwt_revoke.testing import Device
 from tests.conftest import credentials
-from tests.starvation.conftest import Site
+from tests.starvation.conftest import SERVED, Site
 from tests.starvation.crowd import crowd, request
 from tests.wire import AUTH, NO_CREDENTIALS, header_refusal
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.races]
+pytestmark = SERVED
 
 SIZES = [8 * 1024, 64 * 1024, 120 * 1024]
 AUTHORIZATIONS: dict[str, Callable[[int, str], str]] = {

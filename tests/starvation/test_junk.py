@@ -18,11 +18,11 @@ from jwt_revoke.testing import Device
 from tests import services
 from tests.attacks.forging import changed, forged, parts_of, signed
 from tests.services.proxy import Proxy
-from tests.starvation.conftest import WORKERS, Site, served
+from tests.starvation.conftest import SERVED, WORKERS, Site, served
 from tests.starvation.crowd import Answer, crowd, figures, request
 from tests.wire import AUTH
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.races]
+pytestmark = SERVED
 
 CLIENTS = 16
 ROUNDS = int(os.environ.get("STARVATION_ROUNDS", "20"))

@@ -6,7 +6,6 @@ from copy import copy
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from django.db import connection
 
 from jwt_revoke import api
@@ -14,11 +13,11 @@ from jwt_revoke.codec import RefreshClaims, encode_refresh
 from jwt_revoke.keystore import refresh_key_ring
 from jwt_revoke.models import DeviceSession, Revocation
 from jwt_revoke.testing import Device
-from tests.starvation.conftest import THREADS, WORKERS, Site
+from tests.starvation.conftest import SERVED, THREADS, WORKERS, Site
 from tests.starvation.crowd import Answer, crowd, figures, request
 from tests.wire import AUTH
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.races]
+pytestmark = SERVED
 
 CLIENTS = 500
 CHECKS = 20

@@ -12,10 +12,10 @@ from jwt_revoke.models import Revocation
 from jwt_revoke.testing import Device
 from tests import services
 from tests.services.redis import Redis
-from tests.starvation.conftest import THREADS, WORKERS, Site
+from tests.starvation.conftest import SERVED, THREADS, WORKERS, Site
 from tests.starvation.crowd import PATIENCE, Answer, crowd, figures, request
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.races]
+pytestmark = SERVED
 
 CLIENTS = 64
 BACKEND = "jwt_revoke.backends.replica.ReplicaBackend"

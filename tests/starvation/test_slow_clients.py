@@ -11,11 +11,11 @@ import pytest
 
 from jwt_revoke.rest.base import MAX_BODY
 from jwt_revoke.testing import Device
-from tests.starvation.conftest import THREADS, Site
+from tests.starvation.conftest import SERVED, THREADS, Site
 from tests.starvation.crowd import PATIENCE, crowd, figures, request
 from tests.wire import AUTH
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.races]
+pytestmark = SERVED
 
 Connect = Callable[[], socket.socket]
 STALLED = THREADS - 1

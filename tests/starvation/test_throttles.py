@@ -13,11 +13,11 @@ from tests import services
 from tests.conftest import credentials
 from tests.services.redis import Redis
 from tests.services.starting import started
-from tests.starvation.conftest import WORKERS, Site, served
+from tests.starvation.conftest import SERVED, WORKERS, Site, served
 from tests.starvation.crowd import PATIENCE, Answer, crowd, figures, request
 from tests.wire import AUTH
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.redis, pytest.mark.races]
+pytestmark = [*SERVED, pytest.mark.redis]
 
 GUESSERS = 120
 BY_ADDRESS, BY_NAME = 30, 10
