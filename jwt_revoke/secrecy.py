@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from copy import copy
 from functools import wraps
 from typing import Any, TypeVar, cast
+
+from django.http import HttpRequest
+from django.views.debug import get_default_exception_reporter_filter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,3 +44,14 @@ def forget_locals(error: BaseException) -> None:
         seen.add(id(one))
         traceback.clear_frames(one.__traceback__)
         waiting += [other for other in (one.__cause__, one.__context__) if other is not None]
+
+
+def hide_form(request: HttpRequest) -> None:
+    """Let no error report show what was posted, nor Django's own page of the error under DEBUG.
+
+    By the site's filter, kept awake: Django lets it sleep while DEBUG is on.
+    """
+    awake: Any = copy(get_default_exception_reporter_filter())
+    awake.is_active = lambda _request: True
+    request.exception_reporter_filter = awake
+    request.sensitive_post_parameters = "__ALL__"  # type: ignore[attr-defined]  # Django's decorator sets it so

@@ -10,7 +10,6 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import Error, connections, transaction
 from django.http import HttpRequest, UnreadablePostError
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework import exceptions, parsers, permissions
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -27,7 +26,7 @@ from ..authentication import (
 from ..claims import Claims
 from ..database import describe, is_outage
 from ..exceptions import SessionLimitReached, SignInRefused, TokenRefused, Unavailable
-from ..secrecy import secret_locals
+from ..secrecy import hide_form, secret_locals
 
 logger: Final = logging.getLogger("jwt_revoke")
 
@@ -98,7 +97,7 @@ class OpenView(GenericAPIView[Any]):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         # Every local below a view of ours may hold a token or a password.
-        view = secret_locals(sensitive_post_parameters()(super().as_view(**initkwargs)))
+        view = secret_locals(super().as_view(**initkwargs))
         view.csrf_exempt = True  # as DRF's: no cookie authenticates here
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
@@ -111,6 +110,7 @@ class OpenView(GenericAPIView[Any]):
         an error instead of an answer.
         """
         request.encoding = "utf-8"
+        hide_form(request)
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
