@@ -23,7 +23,7 @@ from jwt_revoke.testing import Device
 
 PASSWORD = "correct horse battery staple"
 
-pytest_plugins = ["jwt_revoke.testing.fixtures"]
+pytest_plugins = ["jwt_revoke.testing.fixtures", "tests.silence.plugin"]
 pytest.register_assert_rewrite("tests.wire")
 
 # Django forgets every resolver when the setting changes, as it does twice in each test of the

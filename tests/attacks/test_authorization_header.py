@@ -50,6 +50,7 @@ def test_a_scheme_of_any_bytes_is_no_credential(phone, anonymous, scheme):
     assert "error" not in response["WWW-Authenticate"]
 
 
+@pytest.mark.leaks("the attack, and Django's record of the request", "URL", "log record django")
 @pytest.mark.parametrize("name", ["access", "token", "access_token", "jwt"])
 def test_a_token_in_the_url_is_no_credential(phone, anonymous, name):
     """RFC 9700 §4.3.2: URLs are logged, and sent on as referrers."""
