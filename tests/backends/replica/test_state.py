@@ -16,7 +16,8 @@ from jwt_revoke.exceptions import TokenRevoked, TokenStale
 pytestmark = pytest.mark.once
 
 SID = UUID(int=7)
-LATER = int(time.time()) + 300
+LATER = int(time.time()) + 86_400
+"""After the run, however long that takes: this is read when it begins."""
 
 
 def claims(**changes: Any) -> Claims:
