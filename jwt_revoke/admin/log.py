@@ -49,7 +49,8 @@ logger: Final = logging.getLogger("jwt_revoke")
 _SESSIONS: Final = 1000
 """Sessions of a user whose own entries a search for the user finds: those that ended last."""
 _LOGGED: Final = 40
-"""Characters of a filter that our log repeats: a token pasted in by mistake is of no use so."""
+"""Characters of the longest filter that our log repeats: it may be a token, pasted by mistake, and
+of a part of one nobody wants to prove that it is of no use."""
 _FILTERS: Final = (TimeFilter, ActorFilter, ScopeFilter, EffectFilter, ReasonFilter)
 _LOOKUPS: Final = frozenset({"batch", SINCE, UNTIL, *(kind.parameter_name for kind in _FILTERS)})
 
@@ -171,7 +172,7 @@ class RevocationAdmin(ReadOnlyAdmin):
         logger.info(
             "Revocations exported: actor=%s format=%s filter=%s",
             *(request.user.pk, file_format.name),
-            urlencode({name: value[:_LOGGED] for name, value in shown.params.items()}),
+            urlencode({name: _short(value) for name, value in shown.params.items()}),
         )
         return exported(request, shown.queryset, file_format)
 
@@ -233,6 +234,10 @@ class RevocationAdmin(ReadOnlyAdmin):
         return format_html(
             '<a href="{}?batch={}">{}</a>', self._url("changelist"), *[entry.batch] * 2
         )
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LOGGED else "..."
 
 
 def _both(words: str, as_it_stands: str) -> str:
