@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 
 import pytest
+from django.test import RequestFactory
+from django.views import debug
 
-from jwt_revoke.secrecy import secret_locals
+from jwt_revoke.secrecy import hide_form, secret_locals
 
 pytestmark = pytest.mark.once
 
@@ -78,3 +80,36 @@ def test_it_returns_what_the_function_does_and_is_called_the_same():
     double = secret_locals(functools.partial(pow, 2).func)
     assert double(2, 3) == 8
     assert (use.__name__, use.__doc__) == ("use", "Use it.")
+
+
+class OfTheSite(debug.SafeExceptionReporterFilter):
+    cleansed_substitute = "hidden by the site"
+
+
+@pytest.fixture
+def filter_of_the_site(settings):
+    settings.DEBUG = True
+    settings.DEFAULT_EXCEPTION_REPORTER_FILTER = f"{__name__}.OfTheSite"
+    debug.get_default_exception_reporter_filter.cache_clear()
+    yield debug.get_default_exception_reporter_filter()
+    debug.get_default_exception_reporter_filter.cache_clear()
+
+
+def page_about(request):
+    return debug.ExceptionReporter(request, ValueError, ValueError(), None).get_traceback_html()
+
+
+def test_a_form_is_hidden_under_debug_by_the_filter_that_the_site_has(filter_of_the_site):
+    """Invariant 9. (Of a request that is none of ours Django's page shows the form.)"""
+    request = RequestFactory().post("/", {"field": "what was posted"})
+    assert "what was posted" in page_about(request)
+    hide_form(request)
+    assert "what was posted" not in page_about(request)
+    assert "hidden by the site" in page_about(request)
+
+
+def test_of_other_requests_the_filter_of_the_site_is_as_it_was(filter_of_the_site):
+    hide_form(RequestFactory().post("/"))
+    other = RequestFactory().post("/", {"field": "what was posted"})
+    other.sensitive_post_parameters = "__ALL__"
+    assert "what was posted" in page_about(other)

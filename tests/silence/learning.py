@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 from urllib.parse import parse_qsl
 
+from django.conf import settings
 from django.contrib.auth import hashers
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.signals import setting_changed
@@ -28,6 +30,7 @@ def learn_all(secrets: Known) -> None:
     """Each token, key, password and hash that this process makes or reads from now on."""
     _learn_tokens(secrets)
     _learn_keys(secrets)
+    _learn_secret_keys(secrets)
     _learn_passwords(secrets)
 
 
@@ -45,7 +48,26 @@ def _learn_tokens(secrets: Known) -> None:
 
 
 def _learn_keys(secrets: Known) -> None:
-    from django.conf import settings
+    """Those too that are refused: an error may quote what it was made of."""
+
+    def loading(_algorithm: str, material: Any) -> None:
+        secrets.learn(known.KEY, material)
+
+    def encrypting(texts: Any) -> None:
+        for text in texts:
+            secrets.learn(known.KEY, text)
+
+    _everywhere(keys, "load_key", loading, _first)
+    _everywhere(keys, "make_material", lambda material, *_: secrets.learn(known.KEY, material))
+    _everywhere(encryption, "_fernet", encrypting, _first)
+    _everywhere(encryption, "encrypt", lambda text, *_: secrets.learn(known.STORED_KEY, text))
+    real = vars(keys.RefreshKey)["from_secret"].__func__
+    kept = _first(real, lambda _kind, secret: secrets.learn(known.KEY, secret))
+    keys.RefreshKey.from_secret = classmethod(kept)  # type: ignore[assignment, method-assign]  # for good
+
+
+def _learn_secret_keys(secrets: Known) -> None:
+    """Of these settings, and of the sites that are started as processes of their own."""
 
     def changed(*, setting: str, value: Any, **_: Any) -> None:
         if setting == "SECRET_KEY":
@@ -54,28 +76,14 @@ def _learn_keys(secrets: Known) -> None:
             for one in value or ():
                 secrets.learn(known.KEY, one)
 
+    def started(_process: Any, *_args: Any, **options: Any) -> None:
+        for name in ("DJANGO_SECRET_KEY", "JWT_REVOKE_SIGNING_KEY"):
+            secrets.learn(known.KEY, (options.get("env") or {}).get(name))
+
     changed(setting="SECRET_KEY", value=settings.SECRET_KEY)
     changed(setting="SECRET_KEY_FALLBACKS", value=settings.SECRET_KEY_FALLBACKS)
     setting_changed.connect(changed, weak=False)
-
-    def loaded(_key: Any, _algorithm: str, material: Any) -> None:
-        secrets.learn(known.KEY, material)
-
-    def encrypting(_fernet: Any, texts: Any) -> None:
-        for text in texts:
-            secrets.learn(known.KEY, text)
-
-    _everywhere(keys, "load_key", loaded)
-    _everywhere(keys, "make_material", lambda material, *_: secrets.learn(known.KEY, material))
-    _everywhere(encryption, "_fernet", encrypting)
-    _everywhere(encryption, "encrypt", lambda text, *_: secrets.learn(known.STORED_KEY, text))
-    real = keys.RefreshKey.from_secret.__func__  # type: ignore[attr-defined]  # a class method
-
-    def from_secret(kind: Any, secret: bytes) -> Any:
-        secrets.learn(known.KEY, secret)
-        return real(kind, secret)
-
-    keys.RefreshKey.from_secret = classmethod(wraps(real)(from_secret))  # type: ignore[method-assign, assignment]  # as above
+    subprocess.Popen.__init__ = _first(subprocess.Popen.__init__, started)  # type: ignore[method-assign]  # for good
 
 
 def _learn_passwords(secrets: Known) -> None:
@@ -123,25 +131,40 @@ def _passwords(body: bytes) -> Iterator[str]:
             yield value
 
 
-def _everywhere(module: Any, name: str, learnt: Callable[..., None]) -> None:
-    """Wrapped in its module, and in each that has imported it by name."""
-    real = getattr(module, name)
-    wrapped = _then(real, learnt)
-    for other in list(sys.modules.values()):
-        if getattr(other, "__name__", "").startswith(_OURS) and vars(other).get(name) is real:
-            setattr(other, name, wrapped)
-
-
 def _then(real: Any, learnt: Callable[..., None]) -> Any:
+    """``real``, and what it returned and was given is learnt."""
+
     @wraps(real)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         result = real(*args, **kwargs)
         learnt(result, *args, **kwargs)
         return result
 
+    return wrapped
+
+
+def _first(real: Any, learnt: Callable[..., None]) -> Any:
+    """``real``, and what it is given is learnt, whatever comes of it."""
+
+    @wraps(real)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        learnt(*args, **kwargs)
+        return real(*args, **kwargs)
+
+    return wrapped
+
+
+def _everywhere(
+    module: Any, name: str, learnt: Callable[..., None], how: Callable[..., Any] = _then
+) -> None:
+    """Wrapped in its module, and in each that has imported it by name."""
+    real = getattr(module, name)
+    wrapped = how(real, learnt)
     if hasattr(real, "cache_clear"):
         wrapped.cache_clear = real.cache_clear
-    return wrapped
+    for other in list(sys.modules.values()):
+        if getattr(other, "__name__", "").startswith(_OURS) and vars(other).get(name) is real:
+            setattr(other, name, wrapped)
 
 
 def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
