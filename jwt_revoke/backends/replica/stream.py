@@ -233,7 +233,8 @@ def _connect(alias: str, key: str, timeout: float) -> Any:
     if "SENTINELS" in options:  # who would be asked with redis-py's time-outs and retries
         options["SENTINEL_KWARGS"] = {**(options.get("SENTINEL_KWARGS") or {}), **bounds}
     options |= {"SOCKET_TIMEOUT": timeout, "SOCKET_CONNECT_TIMEOUT": timeout}
-    factory: Any = get_connection_factory(options)
+    # By name: django-redis 6 has a path before it, which 7 has no longer.
+    factory: Any = get_connection_factory(options=options)
     find = getattr(factory, "connection_for", None)
     if find is not None:
         connection = find(location, key)
