@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,7 +29,14 @@ from .minting import (
 from .models import EFFECT_SESSION, DeviceSession, UserTokenState, write_alias
 from .revocation import revoke_user
 from .settling import settle
-from .standing import Facts, is_active, judge, live_sessions, password_fingerprint
+from .standing import (
+    Facts,
+    is_active,
+    is_recorded,
+    judge,
+    live_sessions,
+    password_fingerprint,
+)
 from .user_agents import MAX_NAME, client_address, user_agent
 
 
@@ -218,7 +224,5 @@ def _new_session(user_pk: Any, request: HttpRequest | None, device: str) -> Devi
 
 
 def _require_same_password(facts: Facts, verified: Any) -> None:
-    if not hmac.compare_digest(
-        password_fingerprint(facts.user.password), password_fingerprint(verified.password)
-    ):
+    if not is_recorded(verified.password, password_fingerprint(facts.user.password)):
         raise SignInRefused("the password changed meanwhile")

@@ -19,7 +19,13 @@ from .database import atomically, insert_missing, lock_rows
 from .log import Cause
 from .models import UserTokenState
 from .revocation import revoke_user
-from .standing import account_fingerprint, is_active, is_unsettled, password_fingerprint
+from .standing import (
+    account_fingerprint,
+    is_active,
+    is_recorded,
+    is_unsettled,
+    password_fingerprint,
+)
 
 _SETTLED: Final = ("password_fingerprint", "account_fingerprint", "last_password_change")
 
@@ -79,10 +85,10 @@ def settle_each(using: str, keys: Collection[Any]) -> int:
 def _changes(user: Any, state: UserTokenState, *, created: bool = False) -> list[str]:
     """The events by which the account came to differ from what was recorded of it."""
     before, now = state.account_fingerprint, account_fingerprint(user)
-    known, password = state.password_fingerprint, password_fingerprint(user.password)
+    known = state.password_fingerprint
     events = {
         "deleted": created,
-        "password_changed": bool(known) and known != password,
+        "password_changed": bool(known) and not is_recorded(user.password, known),
         "suspended": before[:1] == "a" and not is_active(user),
         "role_changed": bool(before) and before[1:] != now[1:],
     }
@@ -90,10 +96,10 @@ def _changes(user: Any, state: UserTokenState, *, created: bool = False) -> list
 
 
 def _take_fingerprints(state: UserTokenState, user: Any) -> None:
-    password = password_fingerprint(user.password)
-    if state.password_fingerprint and state.password_fingerprint != password:
+    known = state.password_fingerprint
+    if known and not is_recorded(user.password, known):
         state.last_password_change = timezone.now()
-    state.password_fingerprint = password
+    state.password_fingerprint = password_fingerprint(user.password)
     state.account_fingerprint = account_fingerprint(user)
 
 

@@ -222,6 +222,11 @@ def password_fingerprint(encoded: str | None) -> str:
     return hashlib.sha256(encoded.encode()).hexdigest()
 
 
+def is_recorded(encoded: str | None, fingerprint: str | None) -> bool:
+    """Whether ``fingerprint`` is that of the encoded password; in constant time."""
+    return hmac.compare_digest(fingerprint or "", password_fingerprint(encoded))
+
+
 def watched_fields() -> Sequence[str]:
     """The watched fields that the user model has. (``checks.py`` refuses unknown names.)"""
     return [name for name in conf.WATCHED_FIELDS if _is_column(name)]
@@ -252,9 +257,9 @@ def account_fingerprint(user: Any) -> str:
 
 def is_unsettled(user: Any, recorded: UserTokenState | Facts) -> bool:
     """Whether the account differs from what was recorded of it: a change that nobody saw yet."""
-    return recorded.password_fingerprint != password_fingerprint(
-        user.password
-    ) or recorded.account_fingerprint != account_fingerprint(user)
+    if not is_recorded(user.password, recorded.password_fingerprint):
+        return True
+    return recorded.account_fingerprint != account_fingerprint(user)
 
 
 def _is_column(name: str) -> bool:
