@@ -7,10 +7,12 @@
 #   PYTHON=…    the interpreter to use (default: the newest that is found)
 #   VENV=…      where to install (default: .venv)
 #   DJANGO=…    a requirement, such as 'django>=5.2,<5.3'; give it a VENV of its own
+#   LOWEST=1    the least versions that pyproject.toml allows; give it a VENV of its own
 #   ARGS=…      for python -m example_project, python -m tests or python -m benchmarks
 
 VENV ?= .venv
 DJANGO ?= django
+LOWEST ?=
 ARGS ?=
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
@@ -34,7 +36,8 @@ servers:
 	@sh tests/services/install.sh
 
 $(VENV)/.installed-%: pyproject.toml $(VENV)/bin/python
-	$(PIP) install -e ".[$*]" '$(DJANGO)'
+	$(if $(LOWEST),$(VENV)/bin/python tests/lowest.py >$(VENV)/lowest.txt)
+	$(PIP) install -e ".[$*]" '$(DJANGO)' $(if $(LOWEST),-c $(VENV)/lowest.txt)
 	@touch $@
 
 # A version manager may leave names on the PATH that only print an error, and

@@ -116,6 +116,7 @@ def other_lint(runner: Runner) -> None:
     """Together these take about as long as mypy."""
     runner.command("ruff check", [*python("ruff"), "check", "."])
     runner.command("ruff format", [*python("ruff"), "format", "--check", "."])
+    runner.command("pip check", [*python("pip"), "check"])
     runner.command("import-linter", [str(Path(sys.executable).with_name("lint-imports"))])
     makemigrations = ["makemigrations", "--check", "--dry-run"]
     # Once for each: a migration must not have one site's user model frozen into it.
