@@ -36,10 +36,11 @@ Ask = Callable[[], Any]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.attacks.timing", description=__doc__)
     parser.add_argument("--tries", type=int, default=200, help="of each kind")
+    parser.add_argument("--iterations", type=int, help="of the hasher; fewer magnify a difference")
     parser.add_argument("--only", choices=PARTS, action="append", help="may be repeated")
     parser.add_argument("--seed", type=int, default=None, help="of the order")
     options = parser.parse_args()
-    with site():
+    with site(options.iterations):
         order = random.Random(options.seed)
         found = [
             part(options.tries, order) for name, part in PARTS.items() if chosen(options, name)
@@ -52,14 +53,17 @@ def chosen(options: argparse.Namespace, name: str) -> bool:
 
 
 @contextlib.contextmanager
-def site() -> Iterator[None]:
+def site(iterations: int | None) -> Iterator[None]:
     """The suite's own, with the hasher that a site gets which sets none."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
     from django.conf import global_settings
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
     from django.core.management import call_command
     from django.test.utils import override_settings
 
+    if iterations:
+        PBKDF2PasswordHasher.iterations = iterations
     call_command("migrate", verbosity=0)
     with override_settings(PASSWORD_HASHERS=global_settings.PASSWORD_HASHERS):
         yield
