@@ -170,3 +170,17 @@ def test_num_proxies_means_what_it_means_to_rest_framework(proxies, forwarded, e
 )
 def test_address_is_one_as_a_database_takes_it_or_none(remote, expected):
     assert address(REMOTE_ADDR=remote) == expected
+
+
+def test_the_list_of_user_agents_is_read_once(monkeypatch):
+    """ua-parser 1.0.0 read it for each of them: half a second of a worker for each device shown."""
+    import ua_parser
+
+    read = []
+    real = ua_parser.Parser.from_matchers
+    counting = staticmethod(lambda matchers: read.append(1) or real(matchers))
+    monkeypatch.setattr(ua_parser.Parser, "from_matchers", counting)
+    monkeypatch.delitem(vars(ua_parser), "parser", raising=False)
+    for agent in AGENTS:
+        name_device(agent)
+    assert len(read) == 1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from django.core.cache import cache
+from django.core.handlers.asgi import ASGIRequest
 
 from jwt_revoke.models import DeviceSession
+from jwt_revoke.user_agents import client_address
 from tests.conftest import credentials
 from tests.wire import AUTH
 
@@ -105,3 +109,12 @@ def test_no_guesses_are_won_by_prepending_behind_a_proxy(db, anonymous, proxies)
     ]
     cache.clear()
     assert statuses == [401, 401, 429]
+
+
+@pytest.mark.once
+def test_a_header_spelt_with_underscores_is_not_the_proxys(proxies):
+    """Under ASGI it would stand behind what the proxy appended (CVE-2026-3902)."""
+    proxies(1)
+    headers = [(b"x-forwarded-for", b"192.0.2.7"), (b"x_forwarded_for", b"6.6.6.6")]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+    assert client_address(ASGIRequest(scope, io.BytesIO())) == "192.0.2.7"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
+from rest_framework.utils import mediatypes
 
 from jwt_revoke.models import DeviceSession
 from tests.conftest import credentials
@@ -113,3 +114,17 @@ def test_a_script_as_device_name_is_quoted(phone):
     page = phone.get(AUTH + "sessions/", HTTP_ACCEPT="text/html").content
     assert b"<script>alert(1)" not in page
     assert b"&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.once
+def test_a_long_list_of_media_types_is_not_read_to_its_end(db, anonymous, monkeypatch):
+    """Invariant 10. Nobody is signed in yet, and each would be read for each renderer
+    (CVE-2026-114138)."""
+    read = []
+    real = mediatypes.parse_header_parameters
+    monkeypatch.setattr(
+        mediatypes, "parse_header_parameters", lambda text: read.append(text) or real(text)
+    )
+    accept = ",".join(f"application/x-{number}" for number in range(3000))
+    anonymous.post(AUTH + "token/", credentials(), HTTP_ACCEPT=accept)
+    assert len(read) < 1000
