@@ -56,4 +56,10 @@ def _postgresql() -> Iterator[str]:
         yield str(server)
 
 
-DATABASES: Final = {"SQLite": _sqlite, "PostgreSQL": _postgresql, "MariaDB": services.mariadb}
+@contextlib.contextmanager
+def _mariadb() -> Iterator[str]:
+    with services.mariadb() as server:
+        yield str(server)
+
+
+DATABASES: Final = {"SQLite": _sqlite, "PostgreSQL": _postgresql, "MariaDB": _mariadb}

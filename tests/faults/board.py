@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults.intervals import Read, Record, Revocation, SignIn
+from tests.faults.records import Read, Record, Refresh, Revocation, SignIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,19 @@ class Notice:
     tokens: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rush:
+    """This refresh token is about to be used: whoever can uses it too, at once."""
+
+    session: str
+    text: str
+    by: str
+
+
+Message = Record | Notice | Rush
+
 _KINDS: Final[dict[str, type[Any]]] = {
-    kind.__name__: kind for kind in (SignIn, Read, Revocation, Notice)
+    kind.__name__: kind for kind in (SignIn, Read, Refresh, Revocation, Notice, Rush)
 }
 
 
@@ -38,11 +49,11 @@ class Board:
         self._position = 0
         self._rest = b""
 
-    def write(self, record: Record | Notice) -> None:
+    def write(self, record: Message) -> None:
         values = dataclasses.asdict(record)
         os.write(self._file, json.dumps([type(record).__name__, values]).encode() + b"\n")
 
-    def fresh(self) -> Iterator[Record | Notice]:
+    def fresh(self) -> Iterator[Message]:
         while chunk := os.pread(self._file, 1 << 20, self._position):
             self._position += len(chunk)
             *lines, self._rest = (self._rest + chunk).split(b"\n")

@@ -13,7 +13,7 @@ from tests.services.starting import redis, start, started
 
 __all__ = ["redis", "start"]
 
-PURE = ("test_intervals",)
+PURE = ("test_intervals", "test_rotations")
 """Of functions alone: no process, no second."""
 
 

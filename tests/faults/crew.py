@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults.board import Board, Notice
-from tests.faults.intervals import Findings, Record, examine
-from tests.faults.site import Site
+from tests.faults.board import Board, Notice, Rush
+from tests.faults.intervals import Findings, examine
+from tests.faults.records import Record
+from tests.faults.site import GRACE, Site
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SECONDS: Final = 20.0
@@ -100,7 +101,7 @@ class Nursery:
         self.desk, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.faults.nursery", str(theirs.fileno())],
                 cwd=ROOT,
                 env=site.environment,
                 pass_fds=[theirs.fileno()],
@@ -179,12 +180,13 @@ class Run:
             process.expect(None)
         for path in [self.folder / "board", *self.folder.glob("*.records")]:
             board = Board(path)
-            self.records += [record for record in board.fresh() if not isinstance(record, Notice)]
+            self.records += [one for one in board.fresh() if not isinstance(one, Notice | Rush)]
             board.close()
 
     def findings(self, *, bound: float = 0.0, limit: float = LIMIT, healed: float) -> Findings:
         """``healed``: how many seconds after the start all should be well again."""
-        return examine(self.records, bound=bound, limit=limit, healed=self.began + healed)
+        healed_at = self.began + healed
+        return examine(self.records, bound=bound, limit=limit, grace=GRACE, healed=healed_at)
 
     def assert_sound(
         self,

@@ -1,85 +1,22 @@
 """Judges a run: was any token accepted after its revocation had been acknowledged?
 
-Records in, findings out, and nothing else: no clock, no file, no database. Every moment is in
-seconds of CLOCK_MONOTONIC, which all processes of a machine share, so that what one process
-acknowledged can be held against what another one began later.
+Records in, findings out, and nothing else: no clock, no file, no database. Refreshes have a judge
+of their own, ``rotations``, whose verdict is part of the findings.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-READ_STATUSES: Final = frozenset({200, 401, 503})
-WRITE_STATUSES: Final = frozenset({200, 204, 503})
+from tests.faults import rotations
+from tests.faults.records import ALLOWED, Read, Record, Refresh, Revocation, SignIn, Token
+from tests.faults.rotations import Misstep
+
 _SHOWN: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """A token, from when on it may be used; ``token`` is a name for it, ``text`` the thing."""
-
-    token: str
-    session: str
-    user: str
-    start: float
-    end: float
-    status: int
-    by: str
-    text: str = field(default="", repr=False)
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A request with an access token, and its answer."""
-
-    token: str
-    start: float
-    end: float
-    status: int
-    by: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """A revocation that was asked for; acknowledged at ``end`` if its status says success.
-
-    ``late``: seconds it may take to be seen beyond the bound of the run, when whoever committed it
-    did not live to publish it. ``until``: the moment from which a database set back does not know
-    of it any more.
-    """
-
-    scope: str
-    subjects: tuple[str, ...]
-    start: float
-    end: float
-    status: int
-    by: str
-    how: str
-    late: float = 0.0
-    until: float = math.inf
-    note: str = ""
-
-    @property
-    def acknowledged(self) -> bool:
-        return self.status in {200, 204}
-
-    def covers(self, token: SignIn) -> bool:
-        """Whether it kills that token. A sign-in under way meanwhile may be on either side."""
-        if self.scope == "token":
-            return token.token in self.subjects
-        if self.scope == "session":
-            return token.session in self.subjects
-        signed_in_before = token.end <= self.start
-        return signed_in_before and (self.scope == "everyone" or token.user in self.subjects)
-
-
-Record = SignIn | Read | Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +24,7 @@ class Violation:
     """A token that was accepted though it was revoked."""
 
     read: Read
-    token: SignIn
+    token: Token
     revocation: Revocation
 
     def __str__(self) -> str:
@@ -106,7 +43,8 @@ class Findings:
     """What a run showed; ``evidence`` says whether it showed anything."""
 
     violations: list[Violation]
-    refusals: list[Read]
+    missteps: list[Misstep]
+    refusals: list[Read | Misstep]
     wrong: list[Record]
     slow: list[Record]
     unwell: list[Record]
@@ -120,6 +58,7 @@ class Findings:
         """
         found = [
             *_listed("accepted after their revocation", self.violations),
+            *_listed("refreshes that had to be answered otherwise", self.missteps),
             *_listed("answers with a status of their own", self.wrong),
             *_listed("answers too late", self.slow),
         ]
@@ -134,6 +73,7 @@ class Findings:
     def __str__(self) -> str:
         counts = {
             "violations": len(self.violations),
+            "missteps": len(self.missteps),
             "live tokens refused": len(self.refusals),
             "wrong statuses": len(self.wrong),
             "slow": len(self.slow),
@@ -149,6 +89,10 @@ EVIDENCE: Final = {
     "reads accepted": 1.0,
     "reads refused": 1.0,
     "reads of revoked tokens": 1.0,
+    "refreshes accepted": 0.5,
+    "refreshes at once": 0.1,
+    "refreshes due to be refused": 0.25,
+    "reads of refreshed tokens accepted": 0.25,
     "revocations acknowledged when healed": 0.1,
     "reads accepted when healed": 0.1,
 }
@@ -156,51 +100,82 @@ EVIDENCE: Final = {
 
 
 def examine(
-    records: Iterable[Record], *, bound: float, limit: float, healed: float = math.inf
+    records: Iterable[Record],
+    *,
+    bound: float,
+    limit: float,
+    grace: float,
+    healed: float = math.inf,
 ) -> Findings:
     """Hold every read against every revocation that covers its token.
 
     ``bound``: seconds after its acknowledgement from which a revocation must be seen by every
-    request that begins; 0 is strict. ``limit``: the longest that anything may take. ``healed``: the
-    moment from which the site is to be whole again.
+    request that begins; 0 is strict. A refresh asks the database: for it no bound is granted.
+    ``limit``: the longest that anything may take. ``grace``: the site's ``REFRESH_GRACE``.
+    ``healed``: the moment from which the site is to be whole again.
     """
     everything = list(records)
     reads = [record for record in everything if isinstance(record, Read)]
+    refreshes = [record for record in everything if isinstance(record, Refresh)]
     revocations = [record for record in everything if isinstance(record, Revocation)]
     sign_ins = [record for record in everything if isinstance(record, SignIn)]
-    tokens = {one.token: one for one in sign_ins if one.status == 200}
-    covering = _covering(tokens.values(), revocations)
+    tokens = {one.name: one for one in _tokens(sign_ins, refreshes)}
+    ends = [*revocations, *rotations.convictions(refreshes)]
+    reaching = _reaching(tokens.values(), ends)
     violations: list[Violation] = []
     of_revoked = 0
     for read in reads:
-        due = [one for one in covering[read.token] if _is_due(one, read, bound)]
+        due = [one for one in reaching[read.token] if _is_due(one, read, bound, tokens)]
         of_revoked += bool(due)
         if due and read.status == 200:
             # The one acknowledged first: how late the read is at worst.
             first = min(due, key=lambda one: one.end)
             violations.append(Violation(read, tokens[read.token], first))
+    judged = rotations.judge(refreshes, sign_ins, revocations, grace=grace)
+    unfounded = [read for read in reads if _is_unfounded(read, reaching[read.token])]
+    refreshed = {one.token for one in refreshes}
+    groups = {"read": reads, "refresh": refreshes, "revocation": revocations, "sign-in": sign_ins}
     return Findings(
         violations=violations,
-        refusals=[read for read in reads if _is_unfounded(read, covering[read.token])],
-        wrong=[record for record in everything if record.status not in _allowed(record)],
+        missteps=judged.missteps,
+        refusals=[*unfounded, *judged.unfounded],
+        wrong=[one for one in everything if one.status not in ALLOWED[type(one).__name__]],
         slow=[record for record in everything if record.end - record.start > limit],
         unwell=[one for one in everything if one.status == 503 and one.start >= healed],
         longest={
             kind: max((record.end - record.start for record in group), default=0.0)
-            for kind, group in (("read", reads), ("revocation", revocations), ("sign-in", sign_ins))
+            for kind, group in groups.items()
         },
         evidence=Counter(
             {
-                "sign-ins": len(tokens),
+                "sign-ins": sum(one.status == 200 for one in sign_ins),
                 "reads of revoked tokens": of_revoked,
+                "reads of refreshed tokens accepted": sum(
+                    read.status == 200 and read.token in refreshed for read in reads
+                ),
+                "refreshes at once": judged.at_once,
+                "refreshes due to be refused": judged.due,
+                "replays convicted": sum(one.convicted for one in refreshes),
                 **_counted("revocations", revocations, healed),
+                **_counted("refreshes", refreshes, healed),
                 **_counted("reads", reads, healed),
             }
         ),
     )
 
 
-def _counted(what: str, records: list[Any], healed: float) -> dict[str, int]:
+def _tokens(sign_ins: list[SignIn], refreshes: list[Refresh]) -> Iterator[Token]:
+    """Every access token that anybody was given."""
+    sessions = {one.session: one for one in sign_ins if one.status == 200}
+    for one in sessions.values():
+        yield one.access
+    for refresh in refreshes:
+        if refresh.status == 200 and (sign_in := sessions.get(refresh.session)):
+            opened, made = sign_in.access.opened, (refresh.start, refresh.end)
+            yield Token(refresh.token, refresh.session, sign_in.user, opened, made)
+
+
+def _counted(what: str, records: Sequence[Record], healed: float) -> dict[str, int]:
     statuses = Counter(record.status for record in records)
     late = Counter(record.status for record in records if record.start >= healed)
     accepted = "acknowledged" if what == "revocations" else "accepted"
@@ -212,47 +187,44 @@ def _counted(what: str, records: list[Any], healed: float) -> dict[str, int]:
     }
 
 
-def _is_due(revocation: Revocation, read: Read, bound: float) -> bool:
+def _is_due(revocation: Revocation, read: Read, bound: float, tokens: dict[str, Token]) -> bool:
     """Whether that request began when the revocation had to be seen by everybody."""
     since = revocation.end + bound + revocation.late
-    return revocation.acknowledged and since <= read.start < revocation.until
+    in_time = since <= read.start < revocation.until
+    return revocation.acknowledged and in_time and revocation.covers(tokens[read.token])
 
 
-def _is_unfounded(read: Read, covering: list[Revocation]) -> bool:
+def _is_unfounded(read: Read, reaching: list[Revocation]) -> bool:
     """Whether it was refused with no revocation so much as begun; tried is enough of a reason."""
-    return read.status == 401 and not any(one.start <= read.end for one in covering)
+    return read.status == 401 and not any(one.start <= read.end for one in reaching)
 
 
-def _covering(
-    tokens: Iterable[SignIn], revocations: Iterable[Revocation]
+def _reaching(
+    tokens: Iterable[Token], revocations: Iterable[Revocation]
 ) -> defaultdict[str, list[Revocation]]:
-    """Token → the revocations that cover it, acknowledged or not."""
-    by_subject: defaultdict[tuple[str, str], list[SignIn]] = defaultdict(list)
+    """Token → the revocations that may reach it, acknowledged or not."""
+    by_subject: defaultdict[tuple[str, str], list[Token]] = defaultdict(list)
     for token in tokens:
-        for scope, subject in _keys(token):
-            by_subject[scope, subject].append(token)
+        for key in _keys(token):
+            by_subject[key].append(token)
     found: defaultdict[str, list[Revocation]] = defaultdict(list)
     for revocation in revocations:
         subjects = ("",) if revocation.scope == "everyone" else revocation.subjects
         for subject in subjects:
             for token in by_subject[revocation.scope, subject]:
-                if revocation.covers(token):
-                    found[token.token].append(revocation)
+                if revocation.may_reach(token):
+                    found[token.name].append(revocation)
     return found
 
 
-def _keys(token: SignIn) -> Iterator[tuple[str, str]]:
-    yield "token", token.token
+def _keys(token: Token) -> Iterator[tuple[str, str]]:
+    yield "token", token.name
     yield "session", token.session
     yield "user", token.user
     yield "everyone", ""
 
 
-def _allowed(record: Record) -> frozenset[int]:
-    return READ_STATUSES if isinstance(record, Read) else WRITE_STATUSES
-
-
-def _listed(what: str, found: list[Violation] | list[Record] | list[Read]) -> list[str]:
+def _listed(what: str, found: Sequence[object]) -> list[str]:
     if not found:
         return []
     shown = [f"  {item}" for item in found[:_SHOWN]]

@@ -14,6 +14,8 @@ from tests.services.sentinel import Sentinel
 RECONCILE_INTERVAL: Final = 1.0
 LOST_WRITE: Final = RECONCILE_INTERVAL + 0.25
 """The bound where Redis may lose what it acknowledged, and what measuring it adds."""
+GRACE: Final = 3.0
+"""Seconds of ``REFRESH_GRACE``: so short that a run has replays after it too."""
 STREAM: Final = "{jwt_revoke}:log"
 
 

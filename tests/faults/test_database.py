@@ -12,7 +12,7 @@ import pytest
 
 from tests import services
 from tests.faults.crew import LIMIT, Run, crew
-from tests.faults.intervals import Revocation
+from tests.faults.records import Refresh, Revocation
 from tests.faults.site import Site, on_redis, replica
 from tests.services.postgresql import PostgreSQL
 from tests.services.redis import Redis
@@ -135,7 +135,7 @@ def is_for_everyone(one: Any) -> bool:
 def is_lost(one: Any, dumped: float, everyone: Revocation) -> bool:
     """Whether the dump may not hold it, or it was begun before the operator had mended that."""
     return (
-        isinstance(one, Revocation)
+        isinstance(one, Revocation | Refresh)
         and one is not everyone
         and one.end >= dumped
         and one.start <= everyone.end

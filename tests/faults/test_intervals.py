@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.intervals import Findings, Read, Record, Revocation, SignIn, examine
+from tests.faults.intervals import Findings, examine
+from tests.faults.records import Read, Record, Refresh, Revocation, SignIn
 
 TOKEN = SignIn("t1", session="s1", user="u1", start=0.0, end=1.0, status=200, by="writer")
 LOGOUT = Revocation("session", ("s1",), 10.0, 11.0, 204, by="writer", how="logout/")
@@ -19,7 +20,7 @@ def read(start: float, status: int = 200, token: str = "t1", took: float = 0.1) 
 
 
 def judged(*records: Record, bound: float = 0.0, limit: float = 3.0, **more: Any) -> Findings:
-    return examine([TOKEN, *records], bound=bound, limit=limit, **more)
+    return examine([TOKEN, *records], bound=bound, limit=limit, grace=3.0, **more)
 
 
 def test_a_read_begun_after_the_acknowledgement_is_a_violation() -> None:
@@ -129,7 +130,13 @@ def good_run() -> list[Record]:
         for number in range(60)
     ]
     ended = [replace(LOGOUT, subjects=(one.session,), start=21.0, end=21.1) for one in others]
-    return [LOGOUT, *reads, *refused, *others, *ended]
+    refreshed = [
+        Refresh(one.session, "r0", "r1", 20.2, 20.3, 200, by="reader", token=f"{one.token}.1")
+        for one in [*others, *others]
+    ]
+    reads += [read(20.4, token=one.token) for one in refreshed]
+    gone = [replace(one, got="", status=401, start=22.0, end=22.1) for one in refreshed]
+    return [LOGOUT, *reads, *refused, *others, *ended, *refreshed, *gone]
 
 
 def test_a_good_run_has_no_problems() -> None:
@@ -141,6 +148,16 @@ def test_a_good_run_has_no_problems() -> None:
     [
         (lambda one: isinstance(one, Revocation), "revocations acknowledged: 0"),
         (lambda one: one.status == 200 and isinstance(one, Read), "reads accepted: 0"),
+        (lambda one: one.status == 200 and isinstance(one, Refresh), "refreshes accepted: 0"),
+        (lambda one: isinstance(one, Refresh), "refreshes at once: 0"),
+        (
+            lambda one: one.status == 401 and isinstance(one, Refresh),
+            "refreshes due to be refused: 0",
+        ),
+        (
+            lambda one: isinstance(one, Read) and one.token.endswith(".1"),
+            "reads of refreshed tokens accepted: 0",
+        ),
         (lambda one: one.status == 401, "reads refused: 0"),
         (lambda one: one == LOGOUT, "reads of revoked tokens: 0"),
     ],

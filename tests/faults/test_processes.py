@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.crew import LIMIT, WRITERS, Process, Run, crew
-from tests.faults.intervals import Revocation
+from tests.faults.records import Revocation
 from tests.faults.site import Site, on_redis, replica
 from tests.services.postgresql import PostgreSQL
 from tests.services.redis import Redis

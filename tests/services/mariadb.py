@@ -4,12 +4,32 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 
-from tests.services.server import Account, find_binary, serving
+from tests.services.server import Account, Private, find_binary, serving
+
+
+class MariaDB(Private):
+    """A private server with an empty database ``site``; the user may create others."""
+
+    @property
+    def url(self) -> str:
+        return self.url_at(self.port)
+
+    def url_at(self, port: int) -> str:
+        """The address as seen through ``port``: a proxy's, say."""
+        return f"mysql://site:{self.password}@127.0.0.1:{port}/site"
+
+    def kill(self) -> None:
+        """SIGKILL: connections are cut, and a recovery is needed at the start."""
+        self.server.kill()
+
+    def restart(self) -> None:
+        """Again, on the same data and port."""
+        self.server.restart()
 
 
 @contextlib.contextmanager
-def mariadb() -> Iterator[str]:
-    """Yields mysql://… of an empty database; the user may create others."""
+def mariadb(*, durable: bool = False) -> Iterator[MariaDB]:
+    """``durable``: what was committed is there again after ``kill()`` and ``restart()``."""
     mariadbd = find_binary("mariadbd", package="mariadb-server")
     install = find_binary("mariadb-install-db", package="mariadb-server")
     account = Account("mysql")
@@ -28,13 +48,17 @@ def mariadb() -> Iterator[str]:
             ],
             folder,
         )
-        # In a file, as an argument would show the password to every user of the machine.
+        # In a file, as an argument would show the password to every user of the machine. It is
+        # run at each start.
         init = folder / "init.sql"
         init.write_text(
-            "CREATE DATABASE site;\n"
-            f"CREATE USER site@'127.0.0.1' IDENTIFIED BY '{password}';\n"
+            "CREATE DATABASE IF NOT EXISTS site;\n"
+            f"CREATE USER IF NOT EXISTS site@'127.0.0.1' IDENTIFIED BY '{password}';\n"
             "GRANT ALL ON *.* TO site@'127.0.0.1';\n"
         )
+        # No power is ever cut here, so nothing needs to reach the disk. A commit that is to survive
+        # the process must have reached the kernel, though, and no page by half.
+        committed = 2 if durable else 0
 
         def command(port: int) -> list[str]:
             return [
@@ -50,10 +74,9 @@ def mariadb() -> Iterator[str]:
                 "--skip-log-bin",
                 "--character-set-server=utf8mb4",
                 "--max-connections=200",
-                # Durability is of no use to a database that is thrown away.
                 "--innodb-flush-method=nosync",
-                "--innodb-flush-log-at-trx-commit=0",
-                "--innodb-doublewrite=0",
+                f"--innodb-flush-log-at-trx-commit={committed}",
+                f"--innodb-doublewrite={int(durable)}",
                 "--innodb-buffer-pool-size=128M",
             ]
 
@@ -65,4 +88,4 @@ def mariadb() -> Iterator[str]:
             ).close()
 
         with serving(account, folder, command, connect) as server:
-            yield f"mysql://site:{password}@127.0.0.1:{server.port}/site"
+            yield MariaDB(server, password)
