@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import services
+from tests.faults import totals
 from tests.faults.crew import Nursery, make_site
 from tests.faults.site import Site, replica
 from tests.services.postgresql import PostgreSQL
@@ -13,7 +15,7 @@ from tests.services.starting import redis, start, started
 
 __all__ = ["redis", "start"]
 
-PURE = ("test_intervals", "test_rotations")
+PURE = ("test_intervals", "test_rotations", "test_totals")
 """Of functions alone: no process, no second."""
 
 
@@ -44,3 +46,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == Path(__file__).parent and item.path.stem not in PURE:
             item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the test's runs did goes with its report, which reaches whoever prints the log."""
+    totals.judged.clear()
+    yield
+    request.node.user_properties += [(totals.PROPERTY, run) for run in totals.judged]
+
+
+reported: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "teardown":
+        reported.extend(run for name, run in report.user_properties if name == totals.PROPERTY)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if reported:
+        terminalreporter.section("fault runs")
+        for line in totals.table(reported):
+            terminalreporter.write_line(line)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.faults import totals
 from tests.faults.board import Board, Notice, Rush
 from tests.faults.intervals import Findings, examine
 from tests.faults.records import Record
@@ -134,6 +135,8 @@ class Run:
     seconds: float = SECONDS
     began: float = 0.0
     records: list[Record] = field(default_factory=list)
+    steps: int = 0
+    """How often the test did something to the site, undid it, or let it be."""
 
     @property
     def everybody(self) -> list[Process]:
@@ -145,12 +148,17 @@ class Run:
 
     def until(self, seconds: float) -> float:
         """Let them work until so many seconds after the start; the moment it is then."""
+        self.steps += 1
+        return self._sleep_until(seconds)
+
+    def _sleep_until(self, seconds: float) -> float:
         time.sleep(max(0.0, self.began + seconds - time.monotonic()))
         return time.monotonic()
 
     def every(self, pause: float, until: float) -> Iterator[None]:
         """Again and again until so many seconds after the start."""
         while time.monotonic() < self.began + until:
+            self.steps += 1
             yield
             time.sleep(pause)
 
@@ -171,7 +179,7 @@ class Run:
 
     def finish(self) -> None:
         """Let them work out the time, stop them, and gather what they recorded."""
-        self.until(self.seconds)
+        self._sleep_until(self.seconds)
         self.tell({"do": "stop"})
         for process in self.everybody:
             process.expect("done")
@@ -188,6 +196,11 @@ class Run:
         healed_at = self.began + healed
         return examine(self.records, bound=bound, limit=limit, grace=GRACE, healed=healed_at)
 
+    def count(self, findings: Findings, *, planted: bool = False) -> None:
+        """Among the totals of the log, once."""
+        counts = totals.count(self.records, findings, steps=self.steps, planted=planted)
+        totals.judged.append(counts)
+
     def assert_sound(
         self,
         *,
@@ -199,6 +212,7 @@ class Run:
     ) -> None:
         """The verdict on a run that is over."""
         findings = self.findings(bound=bound, limit=limit, healed=healed)
+        self.count(findings)
         print(f"Started at {self.began:.4f}. {findings}")
         problems = findings.problems(at_least=at_least, may_refuse=may_refuse)
         logs = [f"{one.name}: {one.complaints}" for one in self.started if one.complaints]

@@ -26,6 +26,8 @@ class Site:
     database: str
     backend: Mapping[str, Any]
     cache: Mapping[str, Any] | None = None
+    planted: str = ""
+    """A defect of ``tests.faults.planted``."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -36,6 +38,8 @@ class Site:
         }
         if self.cache is not None:
             own["FAULTS_CACHE"] = json.dumps(self.cache)
+        if self.planted:
+            own["FAULTS_PLANTED"] = f"tests.faults.planted.{self.planted}"
         # Coverage would halve the pace, and what is covered would depend on a fault's moment.
         inherited = {
             name: value

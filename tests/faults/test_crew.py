@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.faults.crew import crew
 from tests.faults.forgetful import REMEMBERED
 from tests.faults.site import Site
@@ -19,12 +21,35 @@ def test_a_backend_that_remembers_verdicts_is_convicted(database: Any, tmp_path:
     with crew(tmp_path, Site(database.url, FORGETFUL), seconds=3 * SHORT) as run:
         pass
     findings = run.findings(healed=0)
+    run.count(findings, planted=True)
     print("\n".join([str(findings), *findings.problems()]))
     assert len(findings.violations) > 10
     late = [one.read.start - one.revocation.end for one in findings.violations]
     stale = REMEMBERED + 0.5  # which a busy machine adds
     assert 0 <= min(late) <= max(late) < stale
     assert run.findings(bound=stale, healed=0).problems() == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "why"),
+    [
+        ("every_use_rotates", " succeeds it, and "),
+        ("the_end_is_not_asked", " s after writer-"),
+        ("a_replay_ends_nothing", " was refused for good"),
+    ],
+)
+def test_a_refresh_that_is_wrong_is_convicted(
+    planted: str, why: str, database: Any, tmp_path: Path
+) -> None:
+    """Invariants 1 and 5."""
+    with crew(tmp_path, Site(database.url, DATABASE, planted=planted), seconds=2 * SHORT) as run:
+        pass
+    findings = run.findings(healed=0)
+    run.count(findings, planted=True)
+    print("\n".join([str(findings), *findings.problems()]))
+    assert any(why in str(one) for one in findings.missteps)
+    # No read was: what a refresh brings is still asked about.
+    assert findings.violations == []
 
 
 def test_the_database_backend_is_acquitted(database: Any, tmp_path: Path) -> None:
