@@ -15,7 +15,7 @@ from tests.services.starting import redis, start, started
 
 __all__ = ["redis", "start"]
 
-PURE = ("test_intervals", "test_rotations", "test_totals")
+PURE = ("test_intervals", "test_refusals", "test_rotations", "test_totals")
 """Of functions alone: no process, no second."""
 
 

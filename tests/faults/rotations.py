@@ -155,8 +155,7 @@ class Chain:
         if this.convicted:
             return "" if self._may_be_replay(this) else "nobody had used it, and it is a replay"
         ended = any(one.start <= this.end for one in self.reaching) or any(
-            one is not this and one.start <= this.end and self._may_convict(one)
-            for one in self.refreshes
+            one.start <= this.end and self._may_convict(one) for one in self.refreshes
         )
         return "" if ended else "nothing had ended its session"
 

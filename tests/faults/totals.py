@@ -26,8 +26,11 @@ judged: list[str] = []
 
 
 def count(records: Sequence[Record], findings: Findings, *, steps: int, planted: bool) -> str:
-    """What is counted of a run. ``steps``: how often its test did something to the site, or undid it.
-    ``planted``: the site was wrong on purpose."""
+    """What is counted of a run.
+
+    ``steps``: how often its test did something to the site, or undid it. ``planted``: the site was
+    wrong on purpose.
+    """
     bad = [*findings.violations, *findings.missteps, *findings.wrong]
     counts = Counter({"runs": 1, "steps": steps, "violations": len(bad)})
     for record in records:
