@@ -24,6 +24,7 @@ _MYSQL_TRANSIENT: Final = {1020, 1205, 1213}
 """Record changed since the snapshot, lock wait time-out, deadlock."""
 _POSTGRESQL_TRANSIENT: Final = {"40001", "40P01", "55P03"}
 """Serialization failure, deadlock, lock not available (``lock_timeout``)."""
+_OWNED: Final = {"postgresql": "FOR KEY SHARE", "mysql": "LOCK IN SHARE MODE"}
 _ATTEMPTS: Final = 6
 _PATIENCE: Final = 2.0
 """Seconds after which nothing is tried again."""
@@ -114,11 +115,13 @@ def insert_select(
     values: Mapping[str, Any],
     *,
     missing_only: bool = False,
+    owned: bool = False,
 ) -> int:
     """``INSERT INTO model SELECT … FROM source`` in one statement; the number of rows.
 
     ``values``: field name → constant or expression over ``source``. With ``missing_only`` a row
-    whose key is there already is passed over.
+    whose key is there already is passed over. ``owned``: the rows of ``source`` can't be deleted
+    before this is committed, and whose deletion is under way is waited for, as by a foreign key.
     """
     connection = connections[using]
     quote = connection.ops.quote_name
@@ -139,7 +142,9 @@ def insert_select(
     columns = ", ".join(quote(str(field.column)) for field in fields)
     insert = connection.ops.insert_statement(on_conflict=on_conflict)
     suffix = connection.ops.on_conflict_suffix_sql(fields, on_conflict, [], [])
-    sql = f"{insert} {quote(model._meta.db_table)} ({columns}) {select} {suffix}"
+    # Not select_for_update(), which wants a transaction and knows none as weak as a foreign key's.
+    lock = _OWNED.get(connection.vendor, "") if owned else ""
+    sql = f"{insert} {quote(model._meta.db_table)} ({columns}) {select} {lock} {suffix}"
     return execute(using, sql, params)
 
 
@@ -261,6 +266,17 @@ def lock_rows(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
     """
     weaker = connections[queryset.db].features.has_select_for_no_key_update
     return queryset.select_for_update(no_key=weaker)
+
+
+def as_now(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """``queryset``, whose rows must not be those of an old snapshot: locked where they may be.
+
+    Within a transaction MariaDB and MySQL show rows as they were at its first read; all others
+    show each statement the rows as they are, or refuse the write that would follow.
+    """
+    connection = connections[queryset.db]
+    old = connection.vendor == "mysql" and connection.in_atomic_block
+    return lock_rows(queryset) if old else queryset
 
 
 def atomically(using: str, *, refusable: bool = False) -> transaction.Atomic:

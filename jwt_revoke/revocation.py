@@ -124,7 +124,9 @@ def forget_user(using: str, user_pk: Any, cause: Cause) -> None:
     """The user is being deleted, or is gone: revoke, and remove our rows of them."""
     with atomically(using):
         # The user first: the deletion takes that row after ours, a save of it takes it before.
-        lock_rows(get_user_model()._base_manager.using(using).filter(pk=user_pk)).exists()
+        # As the deletion will, not weaker: a sign-in must not add a session in between.
+        users = get_user_model()._base_manager.using(using).filter(pk=user_pk)
+        users.select_for_update().exists()
         states = UserTokenState.objects.using(using).filter(pk=user_pk)
         effect = conf.REVOKE_ON["deleted"]
         if effect and lock_rows(states).exists():
@@ -164,6 +166,8 @@ def _raise_version(using: str, user_pk: Any, effect: str) -> int:
     columns = {"session_floor": raised} if effect == EFFECT_SESSION else {}
     if not rows.update(**columns, version=raised):
         version = log.first_version(using, user_pk)
+        if not lock_rows(get_user_model()._base_manager.using(using).filter(pk=user_pk)).exists():
+            return version  # deleted, and all of theirs with them: no row is made for nobody
         insert_missing(
             using, UserTokenState(user_id=user_pk, version=version, session_floor=version)
         )

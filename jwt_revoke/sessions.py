@@ -15,7 +15,7 @@ from . import signals
 from .bulk import revoke_sessions
 from .claims import Claims
 from .conf import conf
-from .database import atomically, lock_rows, persistently
+from .database import atomically, insert_select, lock_rows, persistently
 from .exceptions import SessionLimitReached, SignInRefused, TokenRefused
 from .log import Cause
 from .minting import (
@@ -180,7 +180,7 @@ def _open(
     session.opened_generation = facts.generation or 0
     # Minted first: a CLAIMS function that fails must not leave a session that nobody holds.
     answer = mint(facts, session, 0)
-    session.save(using=using, force_insert=True)
+    _insert(using, session)
 
     def tell() -> None:
         signals.signed_in.send_robust(
@@ -189,6 +189,16 @@ def _open(
 
     transaction.on_commit(tell, using=using, robust=True)
     return answer
+
+
+def _insert(using: str, session: DeviceSession) -> None:
+    """Not ``save()``: a user who is deleted since they were read would leave a session behind."""
+    owner = get_user_model()._base_manager.using(using).filter(pk=session.user_id)
+    fields = DeviceSession._meta.concrete_fields
+    values = {field.name: getattr(session, field.attname) for field in fields}
+    if not insert_select(using, DeviceSession, owner, values, owned=True):
+        raise SignInRefused("the user was deleted meanwhile")
+    session._state.adding, session._state.db = False, using
 
 
 def _lock(using: str, user_pk: Any, session_id: UUID | None = None) -> None:

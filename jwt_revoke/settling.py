@@ -15,7 +15,7 @@ from django.utils import timezone
 from . import log
 from .bulk import revoke_users
 from .conf import conf
-from .database import atomically, insert_missing, lock_rows
+from .database import as_now, atomically, insert_missing, lock_rows
 from .log import Cause
 from .models import UserTokenState
 from .revocation import revoke_user
@@ -37,7 +37,9 @@ def settle(using: str, user_pk: Any, *, created: bool = False, actor: str = "") 
     ``actor``: who saved the row. Whoever's request merely found the change is not to be named.
     """
     users = get_user_model()._base_manager.using(using).filter(pk=user_pk)
-    user = users.select_related("jwt_revoke_state").first()
+    # In the transaction of a save: a first sign-in since that began has made a state, and a role
+    # that was given since may be the one that is taken here.
+    user = as_now(users.select_related("jwt_revoke_state")).first()
     known = getattr(user, "jwt_revoke_state", None)
     if known is None or not (created or is_unsettled(user, known)):
         return
@@ -123,15 +125,23 @@ def ensure_state(using: str, user: Any) -> None:
 
     Its version is above whatever the log holds for the key, and so is its floor: a token or a
     session of a former user of that key is dead (invariant 6).
+
+    The user is locked, and recorded as they stand now. Whose save found no state has recorded
+    nothing; its transaction, if it is still open, is waited for, and what it changed is in what is
+    read next. Of a user who is deleted meanwhile nothing is made.
     """
-    version = log.first_version(using, user.pk)
-    insert_missing(
-        using,
-        UserTokenState(
-            user_id=user.pk,
-            version=version,
-            session_floor=version,
-            password_fingerprint=password_fingerprint(user.password),
-            account_fingerprint=account_fingerprint(user),
-        ),
-    )
+    with atomically(using):
+        user = lock_rows(get_user_model()._base_manager.using(using).filter(pk=user.pk)).first()
+        if user is None:
+            return
+        version = log.first_version(using, user.pk)
+        insert_missing(
+            using,
+            UserTokenState(
+                user_id=user.pk,
+                version=version,
+                session_floor=version,
+                password_fingerprint=password_fingerprint(user.password),
+                account_fingerprint=account_fingerprint(user),
+            ),
+        )

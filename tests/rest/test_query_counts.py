@@ -134,4 +134,4 @@ def test_the_first_sign_in_makes_the_state_row(user, anonymous):
     with CaptureQueriesContext(connection) as captured:
         assert anonymous.post(AUTH + "token/", credentials()).status_code == 200
     sent = [query["sql"] for query in captured if not query["sql"].startswith(NO_STATEMENTS)]
-    assert len(sent) == STATEMENTS["POST token/"] + 3, "\n".join(sent)
+    assert len(sent) == STATEMENTS["POST token/"] + 4, "\n".join(sent)
