@@ -6,16 +6,18 @@ The entries are written to the log first, under a batch id; all that follows goe
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery, Value
 from django.utils import timezone
 
 from . import log
-from .database import atomically, insert_select, lock_rows, update_from
+from .database import atomically, execute, insert_select, lock_rows, update_from
 from .log import Cause
 from .models import (
     EFFECT_SESSION,
@@ -134,10 +136,29 @@ def _lock_states(using: str, users: QuerySet[Any]) -> None:
 
     Two calls that overlap would else lock each other's rows crosswise; and on MariaDB the copying
     statements read with shared locks, of which each could hold one while it waits for the other.
+    Those lock the users too, whom a deletion, or a save, has locked before it asks for their state.
     """
+    _share(using, users)
     states = UserTokenState.objects.using(using).filter(user_id__in=users.values("pk"))
     keys = lock_rows(states).order_by("user_id").values_list("pk", flat=True)
     deque(keys.iterator(_LOCK_PAGE), maxlen=0)
+
+
+def _share(using: str, users: QuerySet[Any]) -> None:
+    """Lock the users as a statement that copies from them does: on MariaDB and MySQL, above READ
+    COMMITTED. Not more than it does: a foreign key to a user holds such a lock already, of which
+    two transactions could not both make an exclusive one.
+    """
+    connection = connections[using]
+    level = str(getattr(connection, "isolation_level", None)).lower()
+    if connection.vendor != "mysql" or level in {"read committed", "read uncommitted"}:
+        return
+    # Counted, since a hundred thousand keys would be sent here for nothing; and by a column that
+    # no index has, since whatever is read from an index is locked there, and not in the table.
+    counted = users.order_by().annotate(all=Value(1)).values("all").annotate(n=Count("password"))
+    with suppress(EmptyResultSet):
+        select, params = counted.values("n").query.get_compiler(using).as_sql()
+        execute(using, f"{select} LOCK IN SHARE MODE", params)
 
 
 def _create_missing_states(using: str, entries: QuerySet[Revocation]) -> None:

@@ -7,8 +7,10 @@ children, and custom ``through`` models.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
@@ -237,12 +239,25 @@ def _watch_hasher_upgrades(user: type[Any]) -> None:
         return
 
     def check_password(self: Any, raw_password: str) -> bool:
-        with _upgrading(self):
-            return bool(check(self, raw_password))
+        with _upgrading(self) as first:
+            matches = bool(check(self, raw_password))
+        if not first.lost:
+            return matches
+        # Somebody else's upgrade of the same password, or a new one: only the row can tell.
+        if first.read_again():
+            with _upgrading(self):
+                matches = bool(check(self, raw_password))
+        return first.verified(matches)
 
     async def acheck_password(self: Any, raw_password: str) -> bool:
-        with _upgrading(self):
-            return bool(await acheck(self, raw_password))
+        with _upgrading(self) as first:
+            matches = bool(await acheck(self, raw_password))
+        if not first.lost:
+            return matches
+        if await sync_to_async(first.read_again)():
+            with _upgrading(self):
+                matches = bool(await acheck(self, raw_password))
+        return first.verified(matches)
 
     # An attribute of ours on a function, unknown to its type.
     check_password.jwt_revoke_wrapped = True  # type: ignore[attr-defined]
@@ -254,18 +269,31 @@ class _upgrading:  # noqa: N801  (reads as the statement it is)
 
     def __init__(self, user: Any) -> None:
         self.user, self.old = user, user.password
+        self.lost = False  # by the time of the upgrade the row held another hash
 
-    def __enter__(self) -> None:
-        user, old = self.user, self.old
-        save = user.save
+    def __enter__(self) -> _upgrading:
+        user, old, save = self.user, self.old, self.user.save
 
         def save_upgrade(*args: Any, **kwargs: Any) -> None:
             using = kwargs.get("using") or user._state.db or write_alias()
             with atomically(using):
                 if using != write_alias() or adopt_hash(using, user, old):
                     save(*args, **kwargs)
+                else:
+                    self.lost = True
 
         user.save = save_upgrade
+        return self
+
+    def read_again(self) -> bool:
+        with suppress(type(self.user).DoesNotExist):
+            return self.user.refresh_from_db(fields=["password"]) is None
+        return False
+
+    def verified(self, matches: bool) -> bool:
+        if not matches:
+            self.user.password = self.old  # that of the row must not sign in: nobody verified it
+        return matches
 
     def __exit__(self, *_exception: object) -> None:
         self.user.__dict__.pop("save", None)

@@ -81,7 +81,7 @@ def test_hasher_upgrade_does_not_undo_a_change_of_password_made_meanwhile(user, 
     fast = again(user)
     fast.set_password("changed by another request")
     fast.save()
-    assert slow.check_password(PASSWORD)
+    assert not slow.check_password(PASSWORD)
     assert again(user).check_password("changed by another request")
     assert not again(user).check_password(PASSWORD)
     assert log() == [("password_changed", "session")]
@@ -93,6 +93,26 @@ def test_who_lost_that_race_is_not_signed_in(user, upgrade):
     fast.set_password("changed by another request")
     fast.save()
     slow.check_password(PASSWORD)
+    with pytest.raises(SignInRefused):
+        Device(slow)
+
+
+@pytest.mark.parametrize("check", ["check_password", "acheck_password"])
+def test_who_lost_it_to_an_upgrade_has_the_right_password(user, phone, upgrade, check):
+    """Two sign-ins with the same password, and each would save a hash of its own."""
+    slow = again(user)
+    assert again(user).check_password(PASSWORD)
+    called = getattr(slow, check)
+    assert async_to_sync(called)(PASSWORD) if check[0:2] == "ac" else called(PASSWORD)
+    assert slow.password == encoded(user)
+    assert Device(slow).standing == phone.standing == "live"
+
+
+def test_who_was_deleted_meanwhile_keeps_what_was_verified(user, upgrade):
+    """There is no row to tell; the sign-in finds that out, as it does without an upgrade."""
+    slow = again(user)
+    again(user).delete()
+    assert slow.check_password(PASSWORD)
     with pytest.raises(SignInRefused):
         Device(slow)
 

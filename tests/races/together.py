@@ -177,16 +177,17 @@ class Worker:
 
 
 @contextlib.contextmanager
-def workers(count: int) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
+def workers(count: int, **configured: Any) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
     """``post(path, bodies)`` sends one body per thread, spread over ``count`` processes; each
-    answers ``[status, body]``. All threads of all processes begin at one word."""
+    answers ``[status, body]``. All threads of all processes begin at one word. ``configured``:
+    settings of ours that they have beside those of the suite."""
     with contextlib.ExitStack() as stack:
         ours, theirs = zip(*[socket.socketpair() for _ in range(count)], strict=True)
         descriptors = [end.fileno() for end in theirs]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.races.worker", *map(str, descriptors)],
             cwd=ROOT,
-            env=_environment(),
+            env=_environment() | {"RACE_SETTINGS": json.dumps(configured)},
             pass_fds=descriptors,
         )
         stack.callback(_end, process)

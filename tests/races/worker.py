@@ -17,12 +17,14 @@ from importlib import import_module
 from typing import Any
 
 import django
+from django.conf import settings
 
 USER_AGENT = "Racer/1"
 
 
 def main() -> None:
     django.setup()
+    settings.JWT_REVOKE = {**settings.JWT_REVOKE, **json.loads(os.environ["RACE_SETTINGS"])}
     # What every child would import by itself, in its first request.
     import_module("tests.urls")
     import_module("rest_framework.test")
