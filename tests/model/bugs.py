@@ -1,6 +1,7 @@
 """Deliberate bugs, planted one at a time: each a way in which the package could be wrong.
 
-``BUGS``: what is wrong → the machine that has to find it, and the patch.
+``BUGS``: what is wrong → the machine that has to find it, the rules that it keeps to (so that a
+hundred steps are enough), and the patch.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ from tests.model.machines import ByAReplica, ByAReplicaOfRedis, ByNobody, ByTheD
 from tests.model.world import World
 
 Patch = pytest.MonkeyPatch
-BUGS: dict[str, tuple[type[World], Callable[[Patch], None]]] = {}
+Plant = Callable[[Patch], None]
+BUGS: dict[str, tuple[type[World], str, Plant]] = {}
 
 
-def bug(machine: type[World]) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
-    def listed(plant: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        BUGS[plant.__name__.replace("_", " ")] = machine, plant
+def bug(machine: type[World], rules: str) -> Callable[[Plant], Plant]:
+    def listed(plant: Plant) -> Plant:
+        BUGS[plant.__name__.replace("_", " ")] = machine, rules, plant
         return plant
 
     return listed
@@ -91,26 +93,32 @@ def _same_agent(session: Any, request: Any) -> bool:
 BUGS |= {
     "the end of a session is ignored": (
         ByTheDatabase,
+        "log_out refresh",
         passed_over(standing, "require_session"),
     ),
     "a dead session is refreshed": (
         ByNobody,
+        "revoke_everyone refresh",
         passed_over(minting, "require_session"),
     ),
     "the version is not compared": (
         ByTheDatabase,
+        "revoke_user refresh",
         judged_with(version=lambda claims, _facts: claims.ver),
     ),
     "the generation is not compared": (
         ByTheDatabase,
+        "revoke_everyone refresh",
         judged_with(generation=lambda claims, _facts: claims.gen),
     ),
     "the denylist is ignored": (
         ByTheDatabase,
+        "deny refresh",
         judged_with(denied=lambda _claims, _facts: False),
     ),
     "the grace never ends": (
         ByNobody,
+        "replay time_passes",
         granted_if(
             lambda token, session, now, request: (
                 _previous(token, session) and _same_agent(session, request)
@@ -119,45 +127,75 @@ BUGS |= {
     ),
     "another client gets the successor": (
         ByNobody,
+        "replay refresh",
         granted_if(
             lambda token, session, now, request: _previous(token, session) and _recent(session, now)
         ),
     ),
     "any ancestor gets the successor": (
         ByNobody,
+        "replay refresh",
         granted_if(
             lambda token, session, now, request: (
                 _recent(session, now) and _same_agent(session, request)
             )
         ),
     ),
-    "a replay ends nothing": (ByNobody, passed_over(rotation, "_end_reused")),
+    "a replay ends nothing": (ByNobody, "replay refresh", passed_over(rotation, "_end_reused")),
     "a former password opens a session": (
         ByNobody,
+        "sign_in_by_a_former_password sign_in",
         passed_over(sessions, "_require_same_password"),
     ),
-    "there may be any number of sessions": (ByNobody, passed_over(sessions, "_make_room")),
-    "a save records nothing": (ByTheDatabase, passed_over(receivers, "settle")),
-    "a refresh records nothing": (ByNobody, passed_over(minting, "settle")),
+    "there may be any number of sessions": (
+        ByNobody,
+        "sign_in refresh",
+        passed_over(sessions, "_make_room"),
+    ),
+    "a save records nothing": (
+        ByTheDatabase,
+        "change_password suspend_or_activate change_role",
+        passed_over(receivers, "settle"),
+    ),
+    "a refresh records nothing": (
+        ByNobody,
+        "change_password suspend_or_activate refresh",
+        passed_over(minting, "settle"),
+    ),
     "reconcile records nothing": (
         ByTheDatabase,
+        "change_password change_role look_for_the_unseen",
         passed_over(maintenance, "settle_each", returns=0),
     ),
-    "reconcile leaves the deleted": (ByAReplica, passed_over(maintenance, "forget_user")),
-    "a deletion revokes nothing": (ByAReplica, passed_over(receivers, "forget_user")),
+    "reconcile leaves the deleted": (
+        ByAReplica,
+        "delete look_for_the_unseen",
+        passed_over(maintenance, "forget_user"),
+    ),
+    "a deletion revokes nothing": (
+        ByAReplica,
+        "delete sign_in",
+        passed_over(receivers, "forget_user"),
+    ),
     "a bulk revocation leaves the session rows": (
         ByNobody,
+        "end_several refresh",
         passed_over(bulk, "_mark_ended"),
     ),
-    "a loaded batch is empty": (ByAReplica, passed_over(DatabaseLog, "_take_in_batch")),
+    "a loaded batch is empty": (
+        ByAReplica,
+        "revoke_users end_several sign_in",
+        passed_over(DatabaseLog, "_take_in_batch"),
+    ),
     "what is in force is not loaded": (
         ByAReplica,
+        "revoke_user log_out memory_is_lost",
         passed_over(LogQueries, "in_force", returns=()),
     ),
 }
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "suspend_or_activate refresh")
 def a_suspended_account_opens(patch: Patch) -> None:
     def require_account(facts: Any) -> None:
         if facts.password_fingerprint != standing.password_fingerprint(facts.user.password):
@@ -166,7 +204,7 @@ def a_suspended_account_opens(patch: Patch) -> None:
     patch.setattr(standing, "require_account", require_account)
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "change_password refresh")
 def another_password_opens(patch: Patch) -> None:
     def require_account(facts: Any) -> None:
         if not standing.is_active(facts.user):
@@ -175,7 +213,7 @@ def another_password_opens(patch: Patch) -> None:
     patch.setattr(standing, "require_account", require_account)
 
 
-@bug(ByNobody)
+@bug(ByNobody, "refresh two_refreshes_at_once")
 def the_counter_stays(patch: Patch) -> None:
     def rotate(using: str, token: Any, now: Any, request: Any) -> bool:
         return DeviceSession.objects.filter(pk=token.session_id).exists()
@@ -183,7 +221,7 @@ def the_counter_stays(patch: Patch) -> None:
     patch.setattr(rotation, "_rotate", rotate)
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "revoke_everyone sign_in")
 def the_red_button_raises_no_floor(patch: Patch) -> None:
     everyone = revocation.revoke_everyone
     patch.setattr(
@@ -193,7 +231,7 @@ def the_red_button_raises_no_floor(patch: Patch) -> None:
     )
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "delete create_again")
 def whoever_is_created_again_is_taken_for_the_former(patch: Patch) -> None:
     settle = settling.settle
 
@@ -203,18 +241,18 @@ def whoever_is_created_again_is_taken_for_the_former(patch: Patch) -> None:
     patch.setattr(receivers, "settle", not_new)
 
 
-@bug(ByAReplica)
+@bug(ByAReplica, "delete create_again sign_in")
 def a_former_users_versions_are_given_again(patch: Patch) -> None:
     patch.setattr(log, "first_version", lambda _using, _key: log.now_ms())
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "revoke_user clock_is_set refresh")
 def a_version_is_the_time_and_no_more(patch: Patch) -> None:
     """Two in one millisecond are the same; after a clock was stepped back it is older."""
     patch.setattr(revocation, "_next", lambda _column: Value(log.now_ms()))
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "deny clean_up refresh")
 def pruning_takes_what_is_in_force(patch: Patch) -> None:
     def delete_log(*_args: Any) -> int:
         return Revocation.objects.all().delete()[0]
@@ -222,7 +260,7 @@ def pruning_takes_what_is_in_force(patch: Patch) -> None:
     patch.setattr(maintenance, "_delete_log", delete_log)
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "clean_up refresh")
 def pruning_takes_sessions_that_live(patch: Patch) -> None:
     def over_since(_using: str, _moment: datetime) -> Any:
         return Q(opened_version__gt=0)
@@ -230,7 +268,7 @@ def pruning_takes_sessions_that_live(patch: Patch) -> None:
     patch.setattr(maintenance, "_over_since", over_since)
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "time_passes refresh")
 def a_token_has_no_end(patch: Patch) -> None:
     of_header = verification.claims_of_header
     patch.setattr(
@@ -238,7 +276,7 @@ def a_token_has_no_end(patch: Patch) -> None:
     )
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "rotate_keys retire_a_key refresh")
 def a_key_that_retired_verifies_from_memory(patch: Patch) -> None:
     arranged = keystore._arranged
 
@@ -261,7 +299,7 @@ def _either(first: Any, second: Any) -> Any:
     return verified
 
 
-@bug(ByTheDatabase)
+@bug(ByTheDatabase, "a_key_leaks a_thief_signs refresh")
 def a_mark_on_a_key_is_ignored(patch: Patch) -> None:
     rows = keystore._rows
 
@@ -274,7 +312,7 @@ def a_mark_on_a_key_is_ignored(patch: Patch) -> None:
     patch.setattr(keystore, "_rows", unmarked)
 
 
-@bug(ByAReplica)
+@bug(ByAReplica, "revoke_user refresh")
 def a_replica_never_reads_again(patch: Patch) -> None:
     sync = ReplicaBackend._sync
 
@@ -284,7 +322,7 @@ def a_replica_never_reads_again(patch: Patch) -> None:
     patch.setattr(ReplicaBackend, "_sync", once)
 
 
-@bug(ByAReplica)
+@bug(ByAReplica, "deny refresh")
 def a_replica_passes_denied_tokens_over(patch: Patch) -> None:
     apply = ReplicaState.apply
 
@@ -295,7 +333,7 @@ def a_replica_passes_denied_tokens_over(patch: Patch) -> None:
     patch.setattr(ReplicaState, "apply", some)
 
 
-@bug(ByAReplica)
+@bug(ByAReplica, "revoke_user revoke_users refresh")
 def the_later_of_two_cut_offs_masks_the_other(patch: Patch) -> None:
     apply = ReplicaState.apply
 
@@ -307,7 +345,7 @@ def the_later_of_two_cut_offs_masks_the_other(patch: Patch) -> None:
     patch.setattr(ReplicaState, "apply", replacing)
 
 
-@bug(ByAReplica)
+@bug(ByAReplica, "die_before_it_is_published sign_in")
 def the_outbox_is_not_read(patch: Patch) -> None:
     page = DatabaseLog._page
 
@@ -318,7 +356,7 @@ def the_outbox_is_not_read(patch: Patch) -> None:
     patch.setattr(DatabaseLog, "_page", numbered)
 
 
-@bug(ByAReplicaOfRedis)
+@bug(ByAReplicaOfRedis, "cache_is_lost log_out sign_in")
 def a_lost_stream_is_taken_for_a_quiet_one(patch: Patch) -> None:
     after = Stream.after
 

@@ -9,24 +9,26 @@ from hypothesis import Phase
 
 from tests.model.bugs import BUGS
 from tests.model.machines import ByAReplicaOfRedis
-from tests.model.running import run
+from tests.model.running import keeping_to, run
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
-PATIENCE = 4000
-"""Steps after which a bug is not found."""
+PATIENCE, EACH = 1000, 15
+"""Steps after which a bug is not found, and from one beginning."""
 
 
 def is_found(bug: str, patch: pytest.MonkeyPatch) -> None:
-    machine, plant = BUGS[bug]
-    with patch.context() as planted, pytest.raises(AssertionError):
-        plant(planted)
-        run(machine, PATIENCE, derandomize=True, phases=[Phase.generate])
+    """It is, by an assertion of the machine's, and not because the patch broke something."""
+    machine, rules, plant = BUGS[bug]
+    machine = keeping_to(machine, rules)
+    plant(patch)
+    with pytest.raises(AssertionError):
+        run(machine, PATIENCE, EACH, derandomize=True, phases=[Phase.generate])
     print(f"{bug}: {machine.__name__}, {machine.steps.total()} steps")
 
 
 @pytest.mark.parametrize(
-    "bug", [bug for bug, (machine, _plant) in BUGS.items() if machine is not ByAReplicaOfRedis]
+    "bug", [bug for bug, (machine, *_) in BUGS.items() if machine is not ByAReplicaOfRedis]
 )
 def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     is_found(bug, monkeypatch)
@@ -34,7 +36,7 @@ def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.redis
 @pytest.mark.parametrize(
-    "bug", [bug for bug, (machine, _plant) in BUGS.items() if machine is ByAReplicaOfRedis]
+    "bug", [bug for bug, (machine, *_) in BUGS.items() if machine is ByAReplicaOfRedis]
 )
 def test_a_planted_bug_that_redis_brings_out_is_found(
     bug: str, monkeypatch: pytest.MonkeyPatch, cache_in_redis: Any

@@ -58,6 +58,8 @@ TABLES = (
     models.ReplicaProcess,
 )
 ENCRYPTION_KEY = Fernet.generate_key().decode()
+RULES: set[str] = set()
+"""Names of them all."""
 One = TypeVar("One")
 
 
@@ -70,6 +72,7 @@ def step(**strategies: Any) -> Callable[[Callable[..., Any]], Any]:
             if function(self, **drawn) is not IDLE_STEP:
                 self.steps[function.__name__] += 1
 
+        RULES.add(function.__name__)
         return rule(**strategies)(counted)
 
     return decorate
@@ -91,14 +94,7 @@ class World(RuleBasedStateMachine):
     options: ClassVar[dict[str, Any]] = {}
     by_rows: ClassVar[bool] = True
     steps: ClassVar[Counter[str]] = Counter()
-    only: ClassVar[frozenset[str]] = frozenset()
-    """Names of the rules to keep to; none = all."""
     clock: ClassVar[Clock] = Clock()
-
-    @classmethod
-    def rules(cls) -> Any:
-        found = super().rules()
-        return [one for one in found if one.function.__name__ in cls.only] if cls.only else found
 
     def __init__(self) -> None:
         super().__init__()
