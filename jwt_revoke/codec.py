@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import isinf
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -31,6 +32,9 @@ from .exceptions import TokenExpired, TokenInvalid, Unavailable, UnknownKey
 from .keys import Key, KeyRing, RefreshKeyRing
 
 MAX_ACCESS_LENGTH: Final = 8192
+MAX_NESTING: Final = 64
+"""Lists and objects within each other. Left to Python's stack, the bound would be another wherever
+it is called from, and what was read could be too deep for whoever copies it."""
 TYPE: Final = "at+jwt"
 _HEADER: Final = frozenset({"alg", "kid", "typ"})
 _HEADERS_KNOWN: Final = 64
@@ -63,6 +67,11 @@ def encode_access(payload: Mapping[str, Any], ring: KeyRing) -> str:
     if key.signs is None:
         # 503, and what to do in the log: the keys of the other processes may be whole.
         raise Unavailable(f"the private part of key {key.kid} is not at hand")
+    if _nests_too_deep(payload):
+        raise ImproperlyConfigured(
+            f"The access token nests deeper than {MAX_NESTING} lists and objects: let the function "
+            "in JWT_REVOKE['CLAIMS'] return less."
+        )
     token = _SIGNER.encode(
         dict(payload), key.signs, key.algorithm, headers={"typ": TYPE, "kid": key.kid}
     )
@@ -220,7 +229,20 @@ def _json_object(data: bytes) -> dict[str, Any]:
         raise TokenInvalid("not JSON, or JSON with a name twice") from None
     if not isinstance(value, dict):
         raise TokenInvalid("not a JSON object")
+    # Counted first, since next to no token has as many.
+    if text.count("[") + text.count("{") > MAX_NESTING and _nests_too_deep(value):
+        raise TokenInvalid("JSON nested too deeply")
     return value
+
+
+def _nests_too_deep(value: Mapping[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(MAX_NESTING):
+        parts = (whole.values() if isinstance(whole, Mapping) else whole for whole in level)
+        level = [part for whole in parts for part in whole if isinstance(part, _WHOLES)]
+        if not level:
+            return False
+    return True
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -234,5 +256,15 @@ def _no_constant(_name: str) -> None:
     raise ValueError  # NaN and the infinities are no JSON
 
 
-_READER: Final = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise ValueError  # 1e400: an infinity by another name
+    return value
+
+
+_WHOLES: Final = (dict, list, tuple)
+_READER: Final = json.JSONDecoder(
+    object_pairs_hook=_distinct, parse_constant=_no_constant, parse_float=_finite
+)
 """Made once: to make one takes as long as to read a token."""

@@ -16,6 +16,7 @@ from jwt.exceptions import PyJWTError
 from jwt_revoke import codec
 from jwt_revoke.codec import (
     MAX_ACCESS_LENGTH,
+    MAX_NESTING,
     RefreshClaims,
     decode_access,
     decode_refresh,
@@ -98,6 +99,24 @@ def test_longest_token_that_is_written_is_read():
 def test_token_that_nobody_would_read_is_not_written():
     with pytest.raises(ImproperlyConfigured, match="CLAIMS"):
         encode_access(payload(own="x" * MAX_ACCESS_LENGTH), RING)
+
+
+@pytest.mark.parametrize("whole", [list, tuple, dict])
+@pytest.mark.parametrize("levels", [MAX_NESTING, 5_000])
+def test_claims_that_nest_too_deep_to_be_let_in_are_not_signed(whole, levels):
+    """The site's mistake is told to the site, and not to each of its users by a dead token."""
+    own = "in the middle"
+    for _ in range(levels):
+        own = {"own": own} if whole is dict else whole([own])
+    with pytest.raises(ImproperlyConfigured, match="CLAIMS"):
+        encode_access(payload(own=own), RING)
+
+
+def test_claims_that_nest_as_deep_as_they_may_come_back():
+    own = "in the middle"
+    for _ in range(MAX_NESTING - 1):
+        own = [own]
+    assert decode_access(encode_access(payload(own=own), RING), RING)["own"] == own
 
 
 def test_token_one_character_too_long_is_refused_unread():

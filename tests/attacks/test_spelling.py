@@ -108,6 +108,37 @@ def test_deep_json_that_is_well_formed(phone, assert_refused):
     assert_refused(signed(changed(head, {}), text.encode()))
 
 
+def with_own_claim(token, text):
+    """Signed by the site, whose ``CLAIMS`` may hand on what a user has stored."""
+    head, body = parts_of(token)
+    return signed(changed(head, {}), f'{json.dumps(body)[:-1]}, "own": {text}}}'.encode())
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_claim_may_nest_as_deep_as_the_bound_says_and_no_deeper(
+    phone, anonymous, assert_refused, opening, closing
+):
+    """To Python's stack alone, 480 levels were read, and then too deep to be copied: a 500."""
+    deepest = with_own_claim(phone.access, opening * 63 + "1" + closing * 63)
+    response = anonymous.get("/api/ping/", HTTP_AUTHORIZATION=f"Bearer {deepest}")
+    assert response.status_code == 200
+    for levels in (64, 480, 800):
+        assert_refused(with_own_claim(phone.access, opening * levels + "1" + closing * levels))
+
+
+def test_a_claim_may_hold_many_lists_side_by_side(phone, anonymous):
+    """What is counted is how deep, and not how many, nor what stands in a text."""
+    token = with_own_claim(phone.access, json.dumps([["["], {}] * 200))
+    response = anonymous.get("/api/ping/", HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e9999", "[1e400]", '{"a": 1E400}'])
+def test_an_infinity_by_another_name(phone, assert_refused, number):
+    """RFC 8259 §6: Python's reader makes an infinity of it, and refuses ``Infinity`` alone."""
+    assert_refused(with_own_claim(phone.access, number))
+
+
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"\xc0\x80", b"\xed\xa0\x80", b"\0"])
 def test_bad_utf_8_in_the_payload(phone, assert_refused, data):
     head, body = parts_of(phone.access)
