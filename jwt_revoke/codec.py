@@ -220,22 +220,35 @@ def _require_canonical(segment: str) -> None:
         raise TokenInvalid("base64url that is not canonical")
 
 
-def _json_object(data: bytes) -> dict[str, Any]:
+class NestedTooDeeply(ValueError):
+    """JSON of more than ``MAX_NESTING`` lists and objects within each other."""
+
+
+def read_json(data: bytes) -> Any:
+    """What JSON says that every reader reads alike, of bounded nesting; else ``ValueError``."""
+    # Decoded here: given bytes, Python's reader would guess UTF-16 and UTF-32 too.
+    text = data.decode()
     try:
-        # Decoded here: given bytes, Python's reader would guess UTF-16 and UTF-32 too.
-        text = data.decode()
         value = _READER.decode(text)
-    except (ValueError, RecursionError):
-        raise TokenInvalid("not JSON, or JSON with a name twice") from None
-    if not isinstance(value, dict):
-        raise TokenInvalid("not a JSON object")
-    # Counted first, since next to no token has as many.
+    except RecursionError:
+        raise NestedTooDeeply from None
+    # Counted first, since next to nothing has as many.
     if text.count("[") + text.count("{") > MAX_NESTING and _nests_too_deep(value):
-        raise TokenInvalid("JSON nested too deeply")
+        raise NestedTooDeeply
     return value
 
 
-def _nests_too_deep(value: Mapping[str, Any]) -> bool:
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        value = read_json(data)
+    except ValueError:
+        raise TokenInvalid("not JSON, or JSON with a name twice") from None
+    if not isinstance(value, dict):
+        raise TokenInvalid("not a JSON object")
+    return value
+
+
+def _nests_too_deep(value: Any) -> bool:
     level: list[Any] = [value]
     for _ in range(MAX_NESTING):
         parts = (whole.values() if isinstance(whole, Mapping) else whole for whole in level)
@@ -248,18 +261,18 @@ def _nests_too_deep(value: Mapping[str, Any]) -> bool:
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError
+        raise ValueError("a name twice")
     return value
 
 
 def _no_constant(_name: str) -> None:
-    raise ValueError  # NaN and the infinities are no JSON
+    raise ValueError("a number that is none")  # NaN and the infinities are no JSON
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if isinf(value):
-        raise ValueError  # 1e400: an infinity by another name
+        raise ValueError("a number that is none")  # 1e400: an infinity by another name
     return value
 
 

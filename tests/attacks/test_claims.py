@@ -89,10 +89,11 @@ def test_a_name_twice_deep_in_the_payload(phone, assert_refused):
     assert_refused(signed(changed(head, {}), text.encode()))
 
 
-@pytest.mark.parametrize("iss", [MISSING, None, "", "https://site.example/", ["https://site.example"],
-                                 "https://evil.example"])  # fmt: skip
+@pytest.mark.parametrize("iss", [MISSING, None, "", "https://site.example/",
+                                 ["https://site.example"], "https://evil.example",
+                                 "site", "https://site.ex"])  # fmt: skip
 def test_a_wrong_issuer(user, sign_in, settings, assert_refused, iss):
-    """RFC 8725 §3.8."""
+    """RFC 8725 §3.8; a part of the right one: CVE-2024-53861."""
     settings.JWT_REVOKE = {**settings.JWT_REVOKE, "ISSUER": "https://site.example"}
     device = sign_in(user)
     assert device.standing == "live"
@@ -100,10 +101,10 @@ def test_a_wrong_issuer(user, sign_in, settings, assert_refused, iss):
 
 
 @pytest.mark.parametrize(
-    "aud", [MISSING, None, "", "ap", "api2", ["api"], ["api", "other"], {"api": 1}]
+    "aud", [MISSING, None, "", "ap", "api2", [], ["api"], ["api", "other"], {"api": 1}]
 )
 def test_a_wrong_audience(user, sign_in, settings, assert_refused, aud):
-    """RFC 8725 §3.9."""
+    """RFC 8725 §3.9; an empty list: CVE-2020-26160."""
     settings.JWT_REVOKE = {**settings.JWT_REVOKE, "AUDIENCE": "api"}
     device = sign_in(user)
     assert device.standing == "live"

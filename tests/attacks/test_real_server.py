@@ -187,3 +187,22 @@ def test_a_token_in_a_cookie(committed_phone, wire):
 
     texts = {"genuine": committed_phone.access, **forgeries(committed_phone.access)}
     assert misjudged(texts, ask, is_right) == {}
+
+
+def test_a_rotated_refresh_token_at_a_process_that_was_not_there(transactional_db, phone, wire):
+    """Invariant 5; CVE-2026-9802 (Keycloak): after a restart the used ones were new again.
+
+    The server's process has seen nothing of this session. The browser is another, so that there is
+    no grace.
+    """
+    used = phone.refresh_token
+    phone.refresh_tokens()
+    answer = wire.ask(
+        *("POST", AUTH + "token/refresh/"),
+        {"User-Agent": b"Thief/1"},
+        in_body("refresh", used),
+    )
+    assert is_401(answer, body_refusal("revoked"))
+    assert phone.device_session.end_reason == "refresh_reused"
+    answer = wire.ask(*PING, bearer(phone.access))
+    assert is_401(answer, header_refusal("revoked"))
