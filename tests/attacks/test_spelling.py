@@ -179,3 +179,21 @@ def test_base64_of_the_other_alphabet(phone, anonymous):
         token = phone.access[:-1] + b64(b"\xff\xff\xff").replace("_", "/")
     response = anonymous.get("/api/ping/", HTTP_AUTHORIZATION=f"Bearer {token}")
     assert_refused_header(response, "invalid")
+
+
+@pytest.mark.parametrize("around", [" {}", "{} ", "\n{}\r\n", "\t {}\u2003"])
+def test_white_space_around_a_token_in_a_body_is_no_part_of_it(phone, anonymous, around):
+    """As of any field of text; what the codec is given is the token alone."""
+    for token in (phone.access, phone.refresh_token):
+        answer = anonymous.post(AUTH + "token/verify/", {"token": around.format(token)})
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("part", ["header", "payload"])
+def test_white_space_within_the_json_of_a_token_is_only_that(phone, anonymous, part):
+    """RFC 8259 §2: not forged, and so not refused. The token's name is its ``jti``."""
+    head, body = (json.dumps(value, indent=2).encode() for value in parts_of(phone.access))
+    bare = tuple(json.dumps(value).encode() for value in parts_of(phone.access))
+    token = signed(head, bare[1]) if part == "header" else signed(bare[0], b"\r\n\t" + body + b" ")
+    response = anonymous.get("/api/ping/", HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert response.status_code == 200
