@@ -154,7 +154,7 @@ def announce(
         _publish(using)
         logger.info(
             "Revoked: scope=%s subject=%s effect=%s reason=%s actor=%s batch=%s count=%d",
-            *(scope, _one_line(subject), effect, _one_line(cause.reason), _one_line(cause.actor)),
+            *(scope, one_line(subject), effect, one_line(cause.reason), one_line(cause.actor)),
             *(batch, count),
         )
         signals.revoked.send_robust(
@@ -172,7 +172,7 @@ def announce(
     transaction.on_commit(tell, using=using, robust=True)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A reason may be what somebody typed, a key a name: neither begins a line (CWE-117)."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 

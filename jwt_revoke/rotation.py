@@ -26,7 +26,7 @@ from .conf import conf
 from .database import DatabaseNow, atomically, lock_rows, persistently
 from .exceptions import RefreshReused, TokenInvalid, TokenRevoked
 from .keystore import refresh_key_ring
-from .log import Cause
+from .log import Cause, one_line
 from .minting import SignedIn, mint, require_live, session_facts
 from .models import EFFECT_SESSION, DeviceSession, write_alias
 from .revocation import revoke_session, revoke_user
@@ -154,7 +154,9 @@ def _in_grace(
 
 def _end_reused(using: str, session_id: UUID, facts: Facts) -> None:
     cause = Cause("refresh_reused")
-    logger.warning("Refresh token used again: session=%s user=%s", session_id, facts.user.pk)
+    logger.warning(
+        "Refresh token used again: session=%s user=%s", session_id, one_line(str(facts.user.pk))
+    )
     with atomically(using):
         if conf.ON_REUSE == "user":
             revoke_user(using, facts.user.pk, cause, EFFECT_SESSION)

@@ -31,6 +31,7 @@ from django.utils import timezone
 from .claims import Claims
 from .conf import DEFAULT_WATCHED_FIELDS, conf
 from .exceptions import TokenRevoked, TokenStale
+from .log import one_line
 from .models import (
     ONLY_ROW,
     SCOPE_TOKEN,
@@ -202,7 +203,7 @@ def _superseded(what: str, claims: Claims, said: int, stands: int) -> str:
     logger.critical(
         "A token's %s is ahead of the database, which went back in time: sub=%s sid=%s. "
         "Run: manage.py jwt_revoke revoke --everyone",
-        *(what, claims.sub, claims.sid),
+        *(what, one_line(claims.sub), claims.sid),
     )
     return f"{what} ahead of the database"
 

@@ -24,6 +24,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from ..log import one_line
 from ..models import SCOPE_SESSION, SCOPE_USER, DeviceSession, Revocation, write_alias
 from ..reasons import reason_text
 from .accounts import names_of, possible_keys
@@ -171,7 +172,7 @@ class RevocationAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(f"{self._url('changelist')}?e=1")
         logger.info(
             "Revocations exported: actor=%s format=%s filter=%s",
-            *(request.user.pk, file_format.name),
+            *(one_line(str(request.user.pk)), file_format.name),
             urlencode({name: _short(value) for name, value in shown.params.items()}),
         )
         return exported(request, shown.queryset, file_format)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
 
-from jwt_revoke import api, log
+from jwt_revoke import api, log, rotation, standing
 from jwt_revoke.log import Cause
 from jwt_revoke.testing import collect_revocations
+from jwt_revoke.verification import verified_claims
 from tests.attacks.forging import forged
 from tests.conftest import credentials
 from tests.wire import AUTH
 
+KEY = "x\nRevoked: scope=everyone"
 FORGED = "2026-01-01 INFO jwt_revoke: Revoked: scope=everyone"
 BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"]
 """All that Python's ``splitlines`` ends a line at."""
@@ -69,7 +73,16 @@ def test_what_a_site_says_of_a_revocation_is_no_line_of_its_own(user, caplog, na
 @pytest.mark.once
 def test_a_user_s_key_that_is_a_text_is_no_line_of_the_log(db, caplog):
     """A site's primary key may be the name that its users choose."""
-    key = "x\nRevoked: scope=everyone"
     with caplog.at_level(logging.INFO, "jwt_revoke"), collect_revocations():
-        log.announce("default", Cause("fraud"), scope="user", subject=key, effect="session")
+        log.announce("default", Cause("fraud"), scope="user", subject=KEY, effect="session")
     assert [line.partition(" ")[0] for line in lines(caplog)] == ["Revoked:"]
+
+
+@pytest.mark.once
+def test_a_user_s_key_that_is_a_text_is_no_line_of_a_warning(phone, caplog):
+    """Of a replay, and of a database that went back in time."""
+    facts = SimpleNamespace(user=SimpleNamespace(pk=KEY))
+    with caplog.at_level(logging.WARNING, "jwt_revoke"):
+        rotation._end_reused("default", phone.session_id, facts)
+        standing._superseded("version", replace(verified_claims(phone.access), sub=KEY), 2, 1)
+    assert [line[:7] for line in lines(caplog)] == ["Refresh", "A token"]
