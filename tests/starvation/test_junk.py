@@ -25,7 +25,7 @@ from tests.wire import AUTH
 pytestmark = SERVED
 
 CLIENTS = 16
-ROUNDS = int(os.environ.get("STARVATION_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("STARVATION_ROUNDS", "10"))
 REMEMBERED = 40
 FOREIGN = "another-key-of-more-than-32-bytes-that-is-not-ours"
 

@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's planner"),
 ]
 
-LENGTH = int(os.environ.get("STARVATION_LOG", "60000"))
+LENGTH = int(os.environ.get("STARVATION_LOG", "30000"))
 IN_FORCE = 200
 """The last of it."""
 FEW = 100
