@@ -38,33 +38,19 @@ class Site:
     """The suite's site, served by gunicorn's threads in several processes."""
 
     port: int
-    folder: Path
-
-    @property
-    def workers(self) -> list[int]:
-        """The numbers of its processes."""
-        first = int((self.folder / "gunicorn.pid").read_text())
-        return [
-            int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        ]
-
-    @property
-    def log(self) -> str:
-        return (self.folder / "gunicorn.log").read_text()
 
 
 @contextlib.contextmanager
 def served(folder: Path, jwt_revoke: dict[str, Any], own: dict[str, Any]) -> Iterator[Site]:
     arguments = [
         *("--worker-class", "gthread", "--threads", str(THREADS), "--preload"),
-        *("--pid", str(folder / "gunicorn.pid")),
         *("--graceful-timeout", "1"),
         # Its own bound on a header is 8 KiB. Ours is to be met.
         *("--limit-request-field_size", "131072"),
     ]
     settings = {"settings": "tests.starvation.settings", "STARVED": json.dumps(own)}
     with gunicorn(jwt_revoke, folder, WORKERS, *arguments, **settings) as url:
-        yield Site(urlsplit(url).port or 0, folder)
+        yield Site(urlsplit(url).port or 0)
 
 
 @pytest.fixture(scope="session")

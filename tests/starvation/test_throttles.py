@@ -13,7 +13,7 @@ from tests import services
 from tests.conftest import credentials
 from tests.services.redis import Redis
 from tests.services.starting import started
-from tests.starvation.conftest import SERVED, WORKERS, Site, served
+from tests.starvation.conftest import SERVED, Site, served
 from tests.starvation.crowd import PATIENCE, Answer, crowd, figures, request
 from tests.wire import AUTH
 
@@ -83,10 +83,9 @@ def guess(name: str, *headers: tuple[str, str]) -> bytes:
 
 
 def guesses(site: Site, requests: list[bytes]) -> list[Answer]:
-    """By as many clients, all at once; they were answered by several processes."""
+    """By as many clients, all at once, to whichever of the processes takes them."""
     answers = [answer for (answer,) in crowd(site.port, [[message] for message in requests])]
     figures("guesses", answers)
-    assert len({answer.headers["x-worker"] for answer in answers}) == WORKERS
     return answers
 
 
