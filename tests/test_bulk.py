@@ -102,14 +102,16 @@ def test_a_thousand_users_in_one_call(db: None) -> None:
 
 @pytest.mark.parametrize("effect", ["session", "access"])
 def test_300_users_take_as_many_statements_as_3(db: None, effect: str) -> None:
-    """Invariant 8: constant, and no more than six."""
+    """Invariant 8: constant, and no more than six; seven where what is copied is locked."""
     few, many = crowd(3), crowd(300, first=3)
     counts = []
     for users in (few, many):
         with CaptureQueriesContext(connection) as captured:
             api.revoke_users(users, effect=effect)
         counts.append(sum("SAVEPOINT" not in query["sql"] for query in captured))
-    assert counts[0] == counts[1] <= 6
+    level = getattr(connection, "isolation_level", None)
+    locked = connection.vendor == "mysql" and level != "read committed"
+    assert counts[0] == counts[1] <= 6 + locked
 
 
 def test_the_signal_is_sent_once_a_call(users: QuerySet[Any]) -> None:
