@@ -91,8 +91,8 @@ EVIDENCE: Final = {
     "reads of revoked tokens": 1.0,
     "refreshes accepted": 0.5,
     "refreshes at once": 0.1,
-    "refreshes due to be refused": 0.25,
-    "reads of refreshed tokens accepted": 0.25,
+    "refreshes due to be refused": 0.1,
+    "reads of refreshed tokens accepted": 0.1,
     "revocations acknowledged when healed": 0.1,
     "reads accepted when healed": 0.1,
 }

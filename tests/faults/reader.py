@@ -21,7 +21,7 @@ class Reader(Worker):
     """Asks with every token it hears of, most of all with those about to be revoked."""
 
     pause, longest_pause = 0.03, 0.1
-    refreshing: Final = 0.2
+    refreshing: Final = 0.15
     """The share of what it does that is a refresh."""
     rush_lasts: Final = 0.3
 
@@ -104,7 +104,7 @@ class Reader(Worker):
 
     def _akin(self, token: str) -> str:
         """It, or another of its session, which a refresh made."""
-        if token in self.session_of and self.random.random() < 0.5:
+        if token in self.session_of and self.random.random() < 0.3:
             return self.random.choice(self.tokens_of[self.session_of[token]])
         return token
 
@@ -115,6 +115,8 @@ class Reader(Worker):
             session = self.random.choice(self.rotated[-30:])
             used = self.random.choice(self.chains[session][:-1])
             self._refresh(session, used, self.random.choice(AGENTS))
+            # Whoever it was taken from comes back, and is to find the session ended or whole.
+            self._refresh(session, self.chains[session][-1])
             return
         token = self._choose() if draw < 0.5 else self.random.choice(self.names[-50:])
         session = self.session_of[token or self.names[-1]]

@@ -42,7 +42,7 @@ def test_a_refresh_that_is_wrong_is_convicted(
     planted: str, why: str, database: Any, tmp_path: Path
 ) -> None:
     """Invariants 1 and 5."""
-    with crew(tmp_path, Site(database.url, DATABASE, planted=planted), seconds=2 * SHORT) as run:
+    with crew(tmp_path, Site(database.url, DATABASE, planted=planted), seconds=3 * SHORT) as run:
         pass
     findings = run.findings(healed=0)
     run.count(findings, planted=True)
