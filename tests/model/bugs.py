@@ -333,18 +333,6 @@ def a_replica_passes_denied_tokens_over(patch: Patch) -> None:
     patch.setattr(ReplicaState, "apply", some)
 
 
-@bug(ByAReplica, "revoke_user revoke_users refresh")
-def the_later_of_two_cut_offs_masks_the_other(patch: Patch) -> None:
-    apply = ReplicaState.apply
-
-    def replacing(self: Any, scope: str, subject: str, *rest: Any) -> None:
-        if scope == "user":
-            self.users.pop(subject, None)
-        apply(self, scope, subject, *rest)
-
-    patch.setattr(ReplicaState, "apply", replacing)
-
-
 @bug(ByAReplica, "die_before_it_is_published sign_in")
 def the_outbox_is_not_read(patch: Patch) -> None:
     page = DatabaseLog._page

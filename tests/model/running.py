@@ -13,7 +13,7 @@ from tests.model.world import RULES, World
 
 EACH = 50
 """Steps from one beginning."""
-_MORE = 1.3
+_MORE = 1.4
 """Some find nothing to act on, and are not counted."""
 
 

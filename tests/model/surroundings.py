@@ -15,13 +15,13 @@ from hypothesis.stateful import precondition
 from jwt_revoke import api, key_compromise, signing_keys
 from jwt_revoke.backends.base import _forget_backends, get_backend
 from jwt_revoke.codec import encode_access
+from jwt_revoke.conf import conf
 from jwt_revoke.key_sources import lead
 from jwt_revoke.keys import Key, KeyRing
 from jwt_revoke.keystore import forget_keys, key_ring
 from jwt_revoke.log import Cause
 from jwt_revoke.maintenance import prune
 from jwt_revoke.models import DeviceSession, SigningKey, write_alias
-from jwt_revoke.signing_keys import KeyRefused
 from tests.attacks.forging import parts_of
 from tests.model.clock import MOST_WRONG
 from tests.model.world import (
@@ -33,6 +33,7 @@ from tests.model.world import (
     verdict,
     with_stored_keys,
 )
+from tests.stored import elsewhere
 
 DAY = 24 * 3600
 MOST_KEYS = 6
@@ -113,23 +114,30 @@ class Surroundings(World):
     @with_stored_keys
     @step(number=NUMBERS)
     def retire_a_key(self, number: int) -> Any:
-        """Before its time: what it signed opens nothing."""
-        key = pick([one.kid for one in key_ring().keys], number)
-        try:
-            signing_keys.retire(write_alias(), str(key), force=True)
-        except KeyRefused:
+        """Before its time, and in another process: once this one has read the keys again, what it
+        signed opens nothing."""
+        former = SigningKey.objects.filter(
+            compromised_at=None, signs_until__lte=self.now, verifies_until__gt=self.now
+        )
+        kid = pick(list(former.order_by("created_at").values_list("kid", flat=True)), number)
+        if kid is None:
             return IDLE_STEP
-        return self.model.dead_keys.add(str(key))
+        with elsewhere():
+            signing_keys.retire(write_alias(), kid, force=True)
+        self.clock.go_on(conf.KEY_REFRESH_INTERVAL.total_seconds() + 1)
+        return self.model.dead_keys.add(kid)
 
     @with_stored_keys
     @step(number=NUMBERS, effect=st.sampled_from(["access", "session"]))
     def a_key_leaks(self, number: int, effect: str) -> Any:
+        """Invariant 1. It is marked in another process: this one hears of it at once."""
         if SigningKey.objects.count() >= MOST_KEYS:
             return IDLE_STEP
         key = pick(list(key_ring().keys), number)
         if key is None:
             return IDLE_STEP
-        key_compromise.compromise(write_alias(), key.kid, Cause("key_compromised"), effect)
+        with elsewhere():
+            key_compromise.compromise(write_alias(), key.kid, Cause("key_compromised"), effect)
         self.stolen.append(key)
         self.model.dead_keys.add(key.kid)
         return self.model.apply(effect, self.model.sittings)

@@ -109,7 +109,7 @@ class World(RuleBasedStateMachine):
         self.configured: Any = None
 
     @initialize(
-        stored=st.sampled_from([False, False, True]),
+        stored=st.booleans(),
         opaque=st.sampled_from([False, False, True]),
         limit=st.sampled_from([None, None, None, 2]),
         refuses=st.booleans(),
