@@ -33,7 +33,7 @@ class ByAReplica(Accounts, Sittings, Surroundings):
 class ByAReplicaOfRedis(ByAReplica):
     """The same by Redis's stream, which may be lost at any moment. ``server``: it."""
 
-    options: ClassVar[dict[str, Any]] = {"timeout": 5, "log": "redis"}
+    options: ClassVar[dict[str, Any]] = {"timeout": 5, "log": "redis", "reconcile_interval": 5}
     server: ClassVar[Any] = None
     KEY = "{jwt_revoke}:log"
 
@@ -42,7 +42,7 @@ class ByAReplicaOfRedis(ByAReplica):
         super().people_arrive()
 
     def until_found(self) -> None:
-        self.clock.go_on(1.1)
+        self.clock.go_on(5.1)
 
     @step(how=st.sampled_from(["flushed", "trimmed", "evicted", "without its end"]))
     def cache_is_lost(self, how: str) -> None:
@@ -61,7 +61,7 @@ class ByAReplicaOfRedis(ByAReplica):
                 # As after a fail-over to a server that had not heard of the newest.
                 for entry, _fields in client.xrevrange(self.KEY, count=1):
                     client.xdel(self.KEY, entry)
-        self.until_found()
+                self.until_found()
 
 
 class ByNobody(Accounts, Sittings, Surroundings):
