@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -48,10 +49,15 @@ def objects(draw: st.DrawFn, genuine: dict[str, Any], others: tuple[str, ...] = 
     """``genuine`` with names that are missing, names of another value, and names of nobody's."""
     names = st.sampled_from([*genuine, *others])
     found = {**genuine}
-    for name in draw(st.lists(names, max_size=2)):
-        found.pop(name, None)
-    found |= draw(st.dictionaries(names, values, max_size=2))
-    found |= draw(st.dictionaries(any_text, values, max_size=1))
+    # One thing at a time for the most part: where several are wrong, one hides the other.
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
+        match draw(st.sampled_from(["gone", "of another value", "another value", "of nobody's"])):
+            case "gone":
+                found.pop(draw(names), None)
+            case "of nobody's":
+                found[draw(any_text)] = draw(values)
+            case _:
+                found[draw(names)] = draw(st.one_of(scalars, values))
     return found
 
 
@@ -85,6 +91,14 @@ def mutations(draw: st.DrawFn, genuine: bytes, pieces: st.SearchStrategy[bytes])
         piece = draw(st.one_of(st.just(b""), pieces, st.just(data[at : at + 20])))
         data = data[:at] + piece + data[at + length :]
     return data
+
+
+def within_texts(genuine: bytes, pieces: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    """``genuine`` JSON with something more at the beginning of one of its texts."""
+    spots = [found.end() for found in re.finditer(rb'": ?"', genuine)]
+    return st.tuples(st.sampled_from(spots), pieces).map(
+        lambda put: genuine[: put[0]] + put[1] + genuine[put[0] :]
+    )
 
 
 def written(value: Any) -> bytes:

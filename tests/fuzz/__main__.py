@@ -16,6 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+INSTRUMENTED = [
+    *("jwt_revoke", "jwt", "json", "rest_framework", "django.http", "django.core.signing"),
+    *("django.contrib.sessions", "django.contrib.messages", "django.middleware"),
+]
 NAMES = ("access", "signed", "refresh", "header", "cookie", "body")
 
 
@@ -49,7 +53,7 @@ def fuzz(target: str, seconds: int, corpus: Path) -> None:
     import atheris
 
     # Before anything of it is imported: what is imported is told apart by its branches.
-    with atheris.instrument_imports(include=["jwt_revoke", "jwt", "json", "rest_framework"]):
+    with atheris.instrument_imports(include=INSTRUMENTED):
         from tests.fuzz.site import start
 
         site = start()

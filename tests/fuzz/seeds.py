@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tests.attacks.forgeries import forgeries
 from tests.attacks.refresh_forgeries import refresh_forgeries
 from tests.fuzz.site import Site
-from tests.fuzz.targets import ENDPOINTS
+from tests.fuzz.targets import ENDPOINTS, PAGES
 
 COOKIES = (
     *("sessionid=x; csrftoken=y", "django_language=de; messages=W1sianNvbiIsMCwyMCwiYSJdXQ:1:x"),
@@ -47,7 +47,8 @@ def seeds(target: str, site: Site) -> Iterator[bytes]:
         texts = short(forgeries(site.access))
         yield from (b"Bearer " + text.encode("latin-1", "replace") for text in texts)
     elif target == "cookie":
-        yield from (text.encode() for text in COOKIES)
+        for number in range(len(PAGES)):
+            yield from (bytes([number]) + text.encode() for text in COOKIES)
     else:
         fields = {"refresh": site.refresh, "token": site.access, "keep_current": True}
         more = {"username": "alice", "password": "wrong", "old_password": "x", "new_password": "y"}
