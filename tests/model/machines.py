@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 
 from jwt_revoke.backends.base import get_database_backend
+from jwt_revoke.conf import conf
 from tests.backends.replica.following import PATH, check_by_copy
 from tests.model.accounts import Accounts
 from tests.model.model import Sitting, Token
@@ -75,3 +76,7 @@ class ByNobody(Accounts, Sittings, Surroundings):
         found = verdict(token.text, get_database_backend().check)
         assert (found == "live") == strict, (found, strict, sitting, token)
         return self.now < token.ends and token.kid not in self.model.dead_keys
+
+    def until_heard(self) -> None:
+        """No generation is compared, so the keys have to be read again."""
+        self.clock.go_on(conf.KEY_REFRESH_INTERVAL.total_seconds() + 1)

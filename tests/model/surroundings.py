@@ -99,6 +99,9 @@ class Surroundings(World):
 
     # keys
 
+    def until_heard(self) -> None:
+        """The time after which every process knows of a mark on a key: none."""
+
     @with_stored_keys
     @step(at_once=st.booleans())
     def rotate_keys(self, at_once: bool) -> Any:
@@ -138,6 +141,7 @@ class Surroundings(World):
             return IDLE_STEP
         with elsewhere():
             key_compromise.compromise(write_alias(), key.kid, Cause("key_compromised"), effect)
+        self.until_heard()
         self.stolen.append(key)
         self.model.dead_keys.add(key.kid)
         return self.model.apply(effect, self.model.sittings)
