@@ -148,8 +148,8 @@ BUGS |= {
         passed_over(sessions, "_require_same_password"),
     ),
     "there may be any number of sessions": (
-        ByNobody,
-        "sign_in refresh",
+        ByTheDatabase,
+        "sign_in",
         passed_over(sessions, "_make_room"),
     ),
     "a save records nothing": (
@@ -158,8 +158,8 @@ BUGS |= {
         passed_over(receivers, "settle"),
     ),
     "a refresh records nothing": (
-        ByNobody,
-        "change_password suspend_or_activate refresh",
+        ByTheDatabase,
+        "change_password refresh",
         passed_over(minting, "settle"),
     ),
     "reconcile records nothing": (
