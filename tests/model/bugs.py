@@ -241,7 +241,7 @@ def whoever_is_created_again_is_taken_for_the_former(patch: Patch) -> None:
     patch.setattr(receivers, "settle", not_new)
 
 
-@bug(ByAReplica, "delete create_again sign_in")
+@bug(ByAReplica, "delete create_again sign_in clock_is_set")
 def a_former_users_versions_are_given_again(patch: Patch) -> None:
     patch.setattr(log, "first_version", lambda _using, _key: log.now_ms())
 
