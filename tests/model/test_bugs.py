@@ -1,4 +1,4 @@
-"""Each deliberate bug of ``bugs.py`` is found: the machine is worth its steps."""
+"""Each deliberate bug of ``bugs.py`` and ``longer_bugs.py`` is found: the machine is worth its steps."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase
 
+import tests.model.longer_bugs  # noqa: F401  (lists its own beside the others)
 from tests.model.bugs import BUGS
 from tests.model.machines import ByAReplicaOfRedis
 from tests.model.running import keeping_to, run
