@@ -1,4 +1,4 @@
-"""Each deliberate bug of ``bugs.py`` and ``longer_bugs.py`` is found: the machine is worth its steps."""
+"""Each deliberate bug that is listed is found: the machine is worth its steps."""
 
 from __future__ import annotations
 
