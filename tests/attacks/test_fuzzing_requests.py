@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
@@ -56,6 +57,8 @@ def site(settings, caplog):
         "jwt_revoke.middleware.ActorMiddleware",
     ]
     settings.MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+    yield
+    translation.deactivate()
 
 
 def is_ours(header, token):

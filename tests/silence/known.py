@@ -33,7 +33,8 @@ _REFRESH_SHAPE = re.compile(r"(?<![\w+/-])A[Q-Za-f][\w-]{26}AA[\w-]{46}(?![\w+/=
 
 
 class Known:
-    """The secrets so far. They stay known for the whole run: caches outlive a test."""
+    """The secrets so far. They stay known for the whole run, since caches outlive a test; but for
+    passwords: attacks try as one what is a common text elsewhere."""
 
     def __init__(self) -> None:
         self.seen: set[tuple[str, str | bytes]] = set()
@@ -42,20 +43,24 @@ class Known:
 
     def learn(self, kind: str, secret: str | bytes | None) -> None:
         """From now on it is looked for. Each kind has parts that are secret by themselves."""
-        if not secret or (kind, secret) in self.seen:
+        known = (kind, secret) in self.seen
+        if not secret or (known and kind != PASSWORD):
             return
         self.seen.add((kind, secret))
+        text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
         if kind == KEY:
             self._learn_key(secret)
-            return
-        text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
-        if kind == ACCESS:
+        elif kind == ACCESS:
             # The claims are in every log; what makes them a token is the signature.
             self._keep(kind, text.rpartition(".")[2])
         elif kind == PASSWORD:
             self._keep_phrase(kind, text)
         else:
             self._keep(kind, text.rpartition("$")[2])
+
+    def forget_passwords(self) -> None:
+        """They are no secrets any more."""
+        self.phrases = {text: kind for text, kind in self.phrases.items() if kind != PASSWORD}
 
     def found_in(self, text: str, but: Collection[str] = ()) -> Iterator[tuple[str, int]]:
         """The kind of each secret in the text and where it begins, but for some kinds."""
@@ -85,7 +90,7 @@ class Known:
 
     def _keep_phrase(self, kind: str, text: str) -> None:
         """As it is, and as a page, a URL, JSON and ``repr`` would spell it."""
-        if len(text) < 8 or len(set(text)) < _VARIED:
+        if text in self.phrases or len(text) < 8 or len(set(text)) < _VARIED:
             return
         spelt = {text, html.escape(text), quote(text), quote_plus(text)}
         spelt |= {json.dumps(text)[1:-1], repr(text)[1:-1], ascii(text)[1:-1]}

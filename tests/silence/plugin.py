@@ -50,6 +50,7 @@ class Listener:
         self.known, self.sinks = Known(), Sinks()
         self.characters, self.seconds = 0, 0.0
         self.late: list[str] = []
+        self.path: object = None
         learn_all(self.known)
         self.sinks.listen()
         self._listen_to_captured_output()
@@ -67,6 +68,12 @@ class Listener:
                 found[f"{kind} in {where}, after {before!r}"] = None
         self.seconds += time.perf_counter() - started
         return list(found)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if item.path != self.path:
+            self.path = item.path
+            self.known.forget_passwords()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:

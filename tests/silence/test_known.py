@@ -83,6 +83,14 @@ def test_a_password_is_found_as_a_url_json_or_a_repr_spells_it(
     assert kinds(secrets, f"before {spelt(password)} after") == {known.PASSWORD}
 
 
+def test_a_password_is_known_until_it_is_forgotten_and_learnt_again(secrets: Known) -> None:
+    secrets.learn(known.PASSWORD, "9223372036854775807")
+    secrets.forget_passwords()
+    assert kinds(secrets, "no more than 9223372036854775807") == set()
+    secrets.learn(known.PASSWORD, "9223372036854775807")
+    assert kinds(secrets, "no more than 9223372036854775807") == {known.PASSWORD}
+
+
 def test_a_hash_is_found_without_its_salt(secrets: Known) -> None:
     secrets.learn(known.HASH, "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99")
     assert kinds(secrets, "it ends with aa765d61d8327deb882cf99") == {known.HASH}
