@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from cryptography.fernet import Fernet
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
+from django.core.cache import cache
 from django.core.management.commands import flush
 from django.core.signals import setting_changed
 from django.dispatch import receiver
@@ -110,6 +112,16 @@ def laptop(user: Any) -> Device:
 @pytest.fixture
 def anonymous() -> APIClient:
     return APIClient()
+
+
+@pytest.fixture
+def empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing counted yet, and a clock that stands still within one window."""
+    cache.clear()
+    now = int(time.time()) // 86_400 * 86_400 + 10
+    monkeypatch.setattr(time, "time", lambda: now)
+    yield
+    cache.clear()
 
 
 @pytest.fixture

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 
 from tests.conftest import PASSWORD, credentials
 from tests.wire import AUTH
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("empty_cache")]
 
 SIGN_IN = AUTH + "token/"
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
-
-
-@pytest.fixture(autouse=True)
-def empty_cache(monkeypatch):
-    """Nothing counted yet, and a clock that stands still within one window."""
-    cache.clear()
-    now = int(time.time()) // 86_400 * 86_400 + 10
-    monkeypatch.setattr(time, "time", lambda: now)
-    yield
-    cache.clear()
 
 
 def test_a_name_sent_twice_wins_no_guesses(user, anonymous, settings):

@@ -11,17 +11,9 @@ from django.core.cache import cache
 from tests.conftest import PASSWORD, credentials, make_user
 from tests.wire import AUTH
 
+pytestmark = pytest.mark.usefixtures("empty_cache")
+
 SIGN_IN = AUTH + "token/"
-
-
-@pytest.fixture(autouse=True)
-def empty_cache(monkeypatch):
-    """Nothing counted yet, and a clock that stands still within one window."""
-    cache.clear()
-    now = int(time.time()) // 3600 * 3600 + 10
-    monkeypatch.setattr(time, "time", lambda: now)
-    yield
-    cache.clear()
 
 
 @pytest.fixture
