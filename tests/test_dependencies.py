@@ -43,7 +43,7 @@ def declared(package: str) -> str:
     """The licence as the package declares it: how has changed over the years."""
     found = metadata(package)
     names = [name for name in found.get_all("Classifier", []) if name.startswith("License")]
-    return found["License-Expression"] or " ".join(names) or found["License"] or ""
+    return found.get("License-Expression") or " ".join(names) or found.get("License") or ""
 
 
 def test_each_dependency_is_listed_with_its_least_version():
