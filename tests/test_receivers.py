@@ -97,22 +97,32 @@ def test_who_lost_that_race_is_not_signed_in(user, upgrade):
         Device(slow)
 
 
-@pytest.mark.parametrize("check", ["check_password", "acheck_password"])
-def test_who_lost_it_to_an_upgrade_has_the_right_password(user, phone, upgrade, check):
+BY_EITHER = pytest.mark.parametrize(
+    "is_password_of",
+    [
+        lambda user: user.check_password(PASSWORD),
+        lambda user: async_to_sync(user.acheck_password)(PASSWORD),
+    ],
+    ids=["sync", "async"],
+)
+
+
+@BY_EITHER
+def test_who_lost_it_to_an_upgrade_has_the_right_password(user, phone, upgrade, is_password_of):
     """Two sign-ins with the same password, and each would save a hash of its own."""
     slow = again(user)
     assert again(user).check_password(PASSWORD)
-    called = getattr(slow, check)
-    assert async_to_sync(called)(PASSWORD) if check[0:2] == "ac" else called(PASSWORD)
+    assert is_password_of(slow)
     assert slow.password == encoded(user)
     assert Device(slow).standing == phone.standing == "live"
 
 
-def test_who_was_deleted_meanwhile_keeps_what_was_verified(user, upgrade):
+@BY_EITHER
+def test_who_was_deleted_meanwhile_keeps_what_was_verified(user, upgrade, is_password_of):
     """There is no row to tell; the sign-in finds that out, as it does without an upgrade."""
     slow = again(user)
     again(user).delete()
-    assert slow.check_password(PASSWORD)
+    assert is_password_of(slow)
     with pytest.raises(SignInRefused):
         Device(slow)
 
