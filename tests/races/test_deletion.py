@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 
 from jwt_revoke import api, maintenance, minting, receivers, revocation, rotation, sessions
 from jwt_revoke.exceptions import SignInRefused, TokenRefused
+from jwt_revoke.log import Cause
 from jwt_revoke.minting import SignedIn
 from jwt_revoke.testing import Device
 from tests.conftest import PASSWORD, make_user
@@ -138,6 +139,15 @@ def test_a_sign_in_waits_for_a_deletion_that_is_under_way(user: Any) -> None:
     assert isinstance(signed_in, SignInRefused)
     assert phone.standing == "revoked"
     assert_no_orphans()
+
+
+@several_writers
+def test_a_sign_in_waits_for_a_deletion_that_has_removed_our_rows(user: Any) -> None:
+    """The user's own row goes last: until then a session would find its owner."""
+    Device(user)
+    forget = partial(revocation.forget_user, "default", user.pk, Cause("deleted"))
+    _, overtook = beside_open(forget, lambda: api.sign_in(user))
+    assert not overtook
 
 
 def test_a_first_sign_in_that_a_deletion_overtakes_leaves_no_state(user: Any, pause: Pause) -> None:
